@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What every file of the data path starts from: types, helpers, the shared records. */
+#ifndef XTUN_COMMON_H
+#define XTUN_COMMON_H
+
+#include "vmlinux.h"
+
+#include <stdbool.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "tunnel.h"
+#include "wire.h"
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/*
+ * Functions of the data path return a verdict of the hook (CTX_*, never negative) or a drop reason
+ * as a negative number, which travels up to the one place that counts it.
+ */
+#define REFUSE(name) (-1 - DROP_##name)
+#define REFUSED(ret) (-1 - (ret))
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The primitives of the data path for programs at tc. Everything above them is written once for all
+ * hooks. At tc the packet begins with its Ethernet header, also on egress.
+ */
+#ifndef XTUN_CTX_SKB_H
+#define XTUN_CTX_SKB_H
+
+#include "common.h"
+
+/* A macro and not a typedef: BPF programs take the context's type by its tag. */
+#define ctx_t struct __sk_buff
+
+/* CTX_NEXT: not ours, whoever comes next decides (TCX_NEXT; TC_ACT_UNSPEC for a clsact filter). */
+enum {
+	CTX_DROP = 2,
+	CTX_NEXT = 0x7fffffff, /* turned into -1 by ctx_verdict(), so that no verdict looks like a
+				  drop reason */
+};
+
+/* What CTX_NEXT is to the hook. */
+static __always_inline int ctx_verdict(int verdict)
+{
+	return verdict == CTX_NEXT ? -1 : verdict;
+}
+
+/* The packet's bytes as the hook counts them, the Ethernet header included. */
+static __always_inline __u32 ctx_len(const ctx_t *ctx)
+{
+	return ctx->len;
+}
+
+/* Bytes of payload per segment, 0 for a packet that is its own wire frame. */
+static __always_inline __u32 ctx_gso_size(const ctx_t *ctx)
+{
+	return ctx->gso_size;
+}
+
+/* The ethertype as the stack sees it, network byte order; a tag that the device took off is not in
+ * it. */
+static __always_inline __be16 ctx_eth_proto(const ctx_t *ctx)
+{
+	return (__be16)ctx->protocol;
+}
+
+/* Whether the frame was sent to this host on this very device: PACKET_HOST, and no VLAN device
+ * takes it. */
+static __always_inline bool ctx_for_us(const ctx_t *ctx)
+{
+	return ctx->pkt_type == 0 && !ctx->vlan_present;
+}
+
+/*
+ * Begin and end of the packet's linear part. The loads are spelled out because clang may otherwise
+ * cut the 32-bit field to 32 bits once more, after which the verifier sees a number and no pointer.
+ */
+static __always_inline void *ctx_begin(const ctx_t *ctx)
+{
+	void *data;
+
+	asm volatile("%0 = *(u32 *)(%1 + %2)"
+		     : "=r"(data)
+		     : "r"(ctx), "i"(__builtin_offsetof(ctx_t, data)));
+	return data;
+}
+
+static __always_inline void *ctx_end(const ctx_t *ctx)
+{
+	void *end;
+
+	asm volatile("%0 = *(u32 *)(%1 + %2)"
+		     : "=r"(end)
+		     : "r"(ctx), "i"(__builtin_offsetof(ctx_t, data_end)));
+	return end;
+}
+
+/*
+ * The first @len bytes of the packet for reading and writing, NULL when it is shorter. The caller
+ * keeps @len a constant or checks further bytes itself. Pointers from before are invalid
+ * afterwards.
+ */
+static __always_inline void *ctx_head(ctx_t *ctx, __u32 len)
+{
+	void *data = ctx_begin(ctx);
+
+	if (likely(data + len <= ctx_end(ctx)))
+		return data;
+	if (ctx->len < len || bpf_skb_pull_data(ctx, len))
+		return NULL;
+	data = ctx_begin(ctx);
+	return data + len <= ctx_end(ctx) ? data : NULL;
+}
+
+/*
+ * Make room for @len bytes behind the Ethernet header, as an outer header of @flags
+ * (BPF_F_ADJ_ROOM_ENCAP_*). The kernel notes where the inner packet begins and how to segment it.
+ * gso_size stays (FIXED_GSO), and so does a checksum that a device has verified: what is added
+ * carries none that was counted. Nothing has changed when it fails.
+ */
+static __always_inline int ctx_push(ctx_t *ctx, __u32 len, __u64 flags)
+{
+	return bpf_skb_adjust_room(ctx, len, BPF_ADJ_ROOM_MAC,
+				   flags | BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET);
+}
+
+/* Remove @len bytes behind the Ethernet header, which moves along. */
+static __always_inline int ctx_pop(ctx_t *ctx, __u32 len)
+{
+	int err = bpf_skb_adjust_room(ctx, -(__s32)len, BPF_ADJ_ROOM_MAC,
+				      BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET);
+
+	/* What hash there is was taken over the outer addresses: all inner flows would look like
+	 * one. */
+	if (likely(!err))
+		bpf_set_hash_invalid(ctx);
+	return err;
+}
+
+/* Cut the packet to @len bytes; a GSO packet becomes a plain one. */
+static __always_inline int ctx_trim(ctx_t *ctx, __u32 len)
+{
+	return bpf_skb_change_tail(ctx, len, 0);
+}
+
+static __always_inline int ctx_redirect(__u32 ifindex, __u32 flags)
+{
+	return bpf_redirect(ifindex, flags);
+}
+
+/* Send out of @ifindex to whatever next hop the kernel's route through it says; the neighbour is
+ * resolved and kept. */
+static __always_inline int ctx_redirect_neigh(__u32 ifindex)
+{
+	return bpf_redirect_neigh(ifindex, NULL, 0, 0);
+}
+
+#endif

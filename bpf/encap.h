@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Encapsulation: what is routed to an anchor gets its outer headers and leaves on the underlay. */
+#ifndef XTUN_ENCAP_H
+#define XTUN_ENCAP_H
+
+#include "icmp.h"
+#include "maps.h"
+#include "outer.h"
+#include "route.h"
+
+/* Drop @in for being longer than @mtu allows, and tell its sender where it asked for that (RFC 1191
+ * section 3). */
+static __always_inline int encap_too_big(ctx_t *ctx, const struct tunnel *t,
+					 const struct inner_packet *in, __u32 mtu, int *verdict)
+{
+	if (in->df)
+		*verdict = icmp_frag_needed(ctx, t->mac, t->anchor, mtu);
+	return REFUSE(too_big);
+}
+
+/*
+ * Carry one packet that arrived at the port of tunnel @id. Returns a verdict or a refusal; with a
+ * refusal @verdict may be set to what is to become of the packet instead of being dropped: it is an
+ * ICMP error by then.
+ */
+static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state,
+					__u32 id, int *verdict)
+{
+	struct route route = { .tunnel = id };
+	struct inner_packet in;
+	__u32 hlen;
+	int err;
+
+	err = inner_read(ctx, &in);
+	if (unlikely(err))
+		return err;
+	if (unlikely(!(in.kind & t->inner)))
+		return REFUSE(inner_proto);
+	if (unlikely(!t->remote.v4))
+		return REFUSE(no_peer);
+
+	route.tos = ecn_encap(t->flags & TUNNEL_TOS_INHERIT ? in.tos : t->tos, in.tos);
+	err = route_find(ctx, t, state, &route);
+	if (unlikely(err))
+		return err;
+
+	hlen = outer_hlen(t);
+	if (unlikely(route.mtu && inner_wire_len(ctx, &in, route.mtu - hlen) + hlen > route.mtu))
+		return encap_too_big(ctx, t, &in, route.mtu - hlen, verdict);
+
+	if (unlikely(ctx_push(ctx, hlen, outer_push_flags(t))))
+		return REFUSE(push_failed);
+	/* From here on the packet is changed: there is no way back but to drop it. */
+	err = outer_write(ctx, t, &in, &route, &state->route, hlen);
+	if (unlikely(err))
+		return err;
+
+	state->tx_packets++;
+	state->tx_bytes += in.len;
+	return likely(route.resolved) ? ctx_redirect(route.ifindex, 0)
+				      : ctx_redirect_neigh(route.ifindex);
+}
+
+/* The whole of encapsulation, counted. Returns the hook's verdict. */
+static __always_inline int encap(ctx_t *ctx)
+{
+	int verdict = CTX_DROP, ret;
+	struct cpu_state *state;
+	const struct tunnel *t;
+	__u32 id = ctx->ifindex;
+
+	t = bpf_map_lookup_elem(&tunnels, &id);
+	state = bpf_map_lookup_elem(&cpu_state, &id);
+	if (unlikely(!t || !state))
+		return CTX_DROP;
+	ret = encap_packet(ctx, t, state, id, &verdict);
+	if (likely(ret >= 0))
+		return ret;
+	ret = REFUSED(ret);
+	if (ret < DROP_MAX)
+		state->drops[ret]++;
+	return verdict;
+}
+
+#endif

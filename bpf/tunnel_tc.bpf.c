@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Entry points at tc. */
+#include "decap.h"
+#include "encap.h"
+
+/* At the port of an anchor: egress of a single device, ingress of a pair's hidden half. */
+SEC("tc")
+int xtun_encap(ctx_t *ctx)
+{
+	return ctx_verdict(encap(ctx));
+}
+
+/* At the ingress of an underlay device. */
+SEC("tc")
+int xtun_decap(ctx_t *ctx)
+{
+	return ctx_verdict(decap(ctx));
+}
+
+char LICENSE[] SEC("license") = "GPL";

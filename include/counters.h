@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Why a packet was not carried. One list: the enum for BPF; for user space the names that users
+ * read, the direction, and the sentence that `xtun help drops` prints. Appending is compatible;
+ * anything else is a new layout (tunnel.h).
+ */
+#ifndef XTUN_COUNTERS_H
+#define XTUN_COUNTERS_H
+
+/* X(name, direction, what it means) */
+#define XTUN_DROPS(X)                                                                              \
+	X(inner_proto, TX, "the mode does not carry this kind of inner packet")                    \
+	X(inner_length, TX, "the inner packet is shorter than its own header")                     \
+	X(no_peer, TX, "remote any, and nothing says who owns the inner destination")              \
+	X(no_route, TX, "no route to the remote address")                                          \
+	X(loop, TX, "the route to the remote address leads back into the tunnel")                  \
+	X(too_big, TX, "longer than the path carries; who set DF was told so by ICMP")             \
+	X(push_failed, TX, "the kernel refused to make room for the outer header")                 \
+	X(outer_length, RX, "the outer header promises more bytes than arrived")                   \
+	X(outer_checksum, RX, "the outer header's checksum is wrong")                              \
+	X(outer_options, RX, "the outer header has a source route, or options that are broken")    \
+	X(payload_proto, RX, "inside is something that the mode does not carry")                   \
+	X(payload_length, RX, "the packet inside is longer than the outer one, or has no header")  \
+	X(wrong_remote, RX,                                                                        \
+	  "the outer source is not the remote of any tunnel at the local address")                 \
+	X(ecn, RX, "congestion was marked outside on a packet whose sender does not know ECN")     \
+	X(pop_failed, RX, "the kernel refused to remove the outer header")
+
+/* clang-format off */
+enum drop {
+#define XTUN_DROP_ENUM(name, direction, text) DROP_##name,
+	XTUN_DROPS(XTUN_DROP_ENUM)
+#undef XTUN_DROP_ENUM
+	DROP_MAX,
+};
+/* clang-format on */
+
+enum direction { DIRECTION_TX, DIRECTION_RX };
+
+#endif

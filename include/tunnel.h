@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The records that BPF programs and user space share, and the only place where their layout stands.
+ *
+ * A tunnel is three independent choices (outer family, wrap, payload) and which inner packets it
+ * may carry. User space knows modes (ipip, gre, ...); the programs know only the choices. An
+ * enumerator exists when its code does: adding one makes the compiler name every switch that has to
+ * learn it.
+ *
+ * All maps lie in a directory whose name ends with TUNNEL_LAYOUT: change the number with any change
+ * here.
+ */
+#ifndef XTUN_TUNNEL_H
+#define XTUN_TUNNEL_H
+
+#include "counters.h"
+
+/* Shared with BPF, where the types come from vmlinux.h. */
+#ifndef __bpf__
+#include <assert.h>
+#include <linux/types.h>
+#endif
+
+#define TUNNEL_LAYOUT 1
+
+enum family { FAMILY_IPV4, FAMILY_MAX };
+enum wrap { WRAP_NONE, WRAP_MAX };
+enum payload { PAYLOAD_IP, PAYLOAD_MAX };
+
+/* Which inner packets; a set. */
+enum inner { INNER_IPV4 = 1 << 0 };
+
+/* An IPv4 address lies in v4 with the rest zero; all zero is `any`. Network byte order. */
+union address {
+	__be32 v4;
+	__be32 v6[4];
+};
+
+enum tunnel_flags {
+	TUNNEL_DF = 1 << 0, /* pmtudisc: DF in every outer header */
+	TUNNEL_TOS_INHERIT = 1 << 1,
+	TUNNEL_ANCHOR_CHOSEN = 1 << 2, /* the user named the kind of anchor */
+};
+
+/*
+ * Read-mostly description of one tunnel; the map `tunnels` has it under the ifindex of its port:
+ * the device at which the encapsulating program runs. The port is the anchor itself, but for
+ * anchors that are pairs, where it is the hidden half. The tunnel's name is the anchor's name and
+ * stands nowhere else.
+ */
+struct tunnel {
+	union address local;
+	union address remote;
+	union address source; /* local `any`: outer source where the kernel's FIB look-up cannot
+				 tell it */
+	__u32 anchor;         /* ifindex of the device that carries the tunnel's name */
+	__u32 link;           /* ifindex of the underlay, 0: as the FIB says */
+	__u32 route; /* link 0: underlay when it was configured, used while the FIB cannot be asked
+		      */
+	__u16 mtu;   /* what xtun set on the anchor, so that a user's own choice is told apart */
+	__u16 flags; /* enum tunnel_flags */
+	__u8 family, wrap, payload, inner;
+	__u8 ttl;    /* 0: inherit */
+	__u8 tos;    /* without TUNNEL_TOS_INHERIT, or for inner packets that have none */
+	__u8 kind;   /* enum anchor_kind, for user space */
+	__u8 mac[6]; /* the anchor's */
+	__u8 pad[3];
+};
+_Static_assert(sizeof(struct tunnel) == 80, "struct tunnel is part of the layout");
+
+/*
+ * What decap looks up for an outer IPv4 header. Wildcards are zero. IPv6 has a map of its own:
+ * hashing 16 bytes instead of 40 is a third of the whole look-up.
+ */
+struct endpoint4_key {
+	__be32 local;
+	__be32 remote;
+	__be32 key;
+	__u8 wrap, payload;
+	__u8 keyed; /* key is present; 0 is a key too */
+	__u8 pad;
+};
+_Static_assert(sizeof(struct endpoint4_key) == 16, "struct endpoint4_key is part of the layout");
+
+enum endpoint_flags {
+	/*
+	 * Not a tunnel's end but a claim: some tunnel owns this local address for this payload, and
+	 * no tunnel takes packets from anywhere there. Who is not its remote is spoofing.
+	 */
+	ENDPOINT_CLAIM = 1 << 0,
+};
+
+struct endpoint {
+	__u32 tunnel;     /* key in `tunnels` and `cpu_state` */
+	__u32 rx_ifindex; /* where inner packets go */
+	__u32 rx_flags;   /* of bpf_redirect */
+	__u8 mac[6];      /* the anchor's: eth_type_trans() then takes the packet as ours */
+	__u8 inner;
+	__u8 flags;
+};
+_Static_assert(sizeof(struct endpoint) == 20, "struct endpoint is part of the layout");
+
+/* Which wildcard shapes of endpoints exist: bits in struct config, in the order in which the kernel
+ * tries them. */
+enum shape {
+	SHAPE_REMOTE = 1 << 0, /* local any, remote given */
+	SHAPE_LOCAL = 1 << 1,  /* remote any (or a claim) */
+	SHAPE_KEY = 1 << 2,    /* both any */
+};
+
+enum config_flags {
+	CONFIG_LO_FORWARDING = 1 << 0, /* conf/lo/forwarding was off before us */
+};
+
+/* The single element of the map `config`. */
+struct config {
+	__u32 shapes; /* set of enum shape */
+	__u32 flags;  /* enum config_flags, for user space */
+};
+
+/*
+ * A route's answer, good for one tick of jiffies on one CPU: a FIB look-up costs more than the
+ * encapsulation, and an answer that is at most one tick old is no older than a packet that waits in
+ * a queue.
+ */
+struct route_cache {
+	__u64 jiffies;
+	__u32 ifindex;
+	__be32 source;
+	__u32 mtu;
+	__u8 tos; /* routes may depend on it */
+	__u8 pad;
+	__u8 eth[14]; /* the Ethernet header to the next hop */
+	__u8 pad2[4];
+};
+_Static_assert(sizeof(struct route_cache) == 40, "struct route_cache is part of the layout");
+
+#define DROP_SLOTS 32 /* room for appended reasons */
+
+/* What changes per packet, one copy per CPU, apart from the tunnel record so that no CPU takes its
+ * line away. */
+struct cpu_state {
+	__u64 tx_packets, tx_bytes; /* bytes count from the inner IP header */
+	__u64 rx_packets, rx_bytes;
+	__u64 drops[DROP_SLOTS]; /* by enum drop */
+	struct route_cache route;
+};
+_Static_assert(DROP_MAX <= DROP_SLOTS, "more drop reasons than slots");
+
+/* Path MTU that a router reported for the outer packets of one tunnel, RFC 1191. */
+struct path_mtu {
+	__u64 expires; /* nanoseconds of bpf_ktime_get_ns() */
+	__u32 mtu;
+	__u32 pad;
+};
+
+enum device_flags {
+	DEVICE_MANUAL = 1 << 0, /* by `xtun attach`: stays until `xtun detach` */
+	DEVICE_CLSACT = 1 << 1, /* attached as a clsact filter, for kernels without tcx */
+	DEVICE_QDISC = 1 << 2,  /* the clsact qdisc is ours to remove */
+};
+
+/* An underlay device that the decapsulating program watches; the map `devices` has it under its
+ * ifindex. */
+struct device {
+	__u32 flags; /* enum device_flags */
+};
+
+/* Sizes of the maps. Hash maps without preallocation: memory follows the number of tunnels. */
+enum {
+	MAX_TUNNELS = 65536,
+	MAX_ENDPOINTS = 4 * MAX_TUNNELS,
+	MAX_DEVICES = 4096,
+};
+
+#endif

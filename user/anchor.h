@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The kinds of device that can carry a tunnel's name: one row each, best first. */
+#ifndef XTUN_ANCHOR_H
+#define XTUN_ANCHOR_H
+
+#include <stdbool.h>
+
+#include "log.h"
+#include "netlink.h"
+#include "tunnel.h"
+
+/* As stored in struct tunnel; ANCHOR_AUTO only in what a user asks for. New kinds are appended. */
+enum anchor_kind { ANCHOR_AUTO, ANCHOR_DUMMY, ANCHOR_IFB, ANCHOR_VETH, ANCHOR_MAX };
+
+/* Devices with this prefix are being made, or were when their command was killed. */
+#define ANCHOR_UNFINISHED "xtun~"
+/* The hidden half of a pair. */
+#define ANCHOR_HALF "xtun-half"
+
+struct anchor {
+	__u32 ifindex;     /* carries the name */
+	__u32 port;        /* where the encapsulating program runs */
+	bool port_ingress; /* at its tc ingress, else egress */
+	__u8 mac[6];
+};
+
+/* Name of a kind, NULL behind the last; `auto` is none of them. */
+const char *anchor_kind_name(size_t i);
+
+/* The kind called @name, ANCHOR_AUTO when there is none. */
+enum anchor_kind anchor_kind_parse(const char *name);
+
+/*
+ * Create an unfinished device of *@kind with MTU @mtu; ANCHOR_AUTO takes the first kind that the
+ * kernel has, and *@kind says which. The device drops whatever is sent to it. Returns 0 or a
+ * negative errno with @err.
+ */
+int anchor_create(enum anchor_kind *kind, __u32 mtu, struct anchor *anchor, struct error *err);
+
+/* How decapsulated packets get into the anchor of @t: arguments of bpf_redirect(). */
+void anchor_receive(const struct tunnel *t, __u32 port, __u32 *ifindex, __u32 *flags);
+
+#endif

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "args.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NEAR_ENOUGH = 2, WORD_MAX = 31 };
+
+const char *args_next(struct args *args)
+{
+	if (!args->count)
+		return NULL;
+	args->count--;
+	return *args->words++;
+}
+
+bool name_in(const char *names, const char *word)
+{
+	size_t len = strlen(word);
+
+	while (names && *names) {
+		size_t span = strcspn(names, " ");
+
+		if (span == len && !memcmp(names, word, len))
+			return true;
+		names += span;
+		names += strspn(names, " ");
+	}
+	return false;
+}
+
+/* Levenshtein's distance, with one row of the table. Words longer than any keyword are far from
+ * all. */
+static int distance(const char *a, const char *b)
+{
+	size_t len = strlen(b), i, j;
+	int row[WORD_MAX + 1];
+
+	if (len > WORD_MAX || strlen(a) > WORD_MAX)
+		return WORD_MAX;
+	for (j = 0; j <= len; j++)
+		row[j] = j;
+	for (i = 0; a[i]; i++) {
+		int corner = row[0];
+
+		row[0] = i + 1;
+		for (j = 1; j <= len; j++) {
+			int replaced = corner + (a[i] != b[j - 1]);
+
+			corner = row[j];
+			row[j] = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+			if (replaced < row[j])
+				row[j] = replaced;
+		}
+	}
+	return row[len];
+}
+
+/* Keep @name in *@found if it is nearer to @word than *@best edits. */
+static void nearer(const char *word, const char *name, int *best, const char **found)
+{
+	int far = distance(word, name);
+
+	if (far < *best && far < (int)strlen(name)) {
+		*best = far;
+		*found = name;
+	}
+}
+
+const char *args_nearest(const char *word, const char *(*name_of)(size_t i))
+{
+	const char *name, *found = NULL;
+	int best = NEAR_ENOUGH + 1;
+	size_t i;
+
+	for (i = 0; (name = name_of(i)); i++)
+		nearer(word, name, &best, &found);
+	return found;
+}
+
+static const struct keyword *keyword_find(const struct keyword *rows, size_t count,
+					  const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (!strcmp(rows[i].name, word) || name_in(rows[i].aliases, word))
+			return &rows[i];
+	return NULL;
+}
+
+static int keyword_unknown(const struct keyword *rows, size_t count, const char *word,
+			   struct error *err)
+{
+	const char *found = NULL;
+	int best = NEAR_ENOUGH + 1;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		nearer(word, rows[i].name, &best, &found);
+	if (found)
+		return misuse(err, "\"%s\" is no keyword here; did you mean %s?", word, found);
+	return misuse(err, "\"%s\" is no keyword here", word);
+}
+
+int args_keywords(struct args *args, const struct keyword *rows, size_t count, void *spec,
+		  __u32 *given, struct error *err)
+{
+	const char *word, *value;
+	__u32 seen = 0;
+
+	while ((word = args_next(args))) {
+		const struct keyword *row = keyword_find(rows, count, word);
+
+		if (!row)
+			return keyword_unknown(rows, count, word, err);
+		if (seen & row->bit)
+			return misuse(err, "%s: given twice, or with its opposite", word);
+		seen |= row->bit;
+		value = NULL;
+		if (row->value) {
+			value = args_next(args);
+			if (!value)
+				return misuse(err, "%s: its value %s is missing", word, row->value);
+		}
+		err->text[0] = 0;
+		if (row->parse(spec, value, err)) {
+			if (err->text[0])
+				error_prefix(err, "%s", word);
+			else
+				misuse(err, "%s: \"%s\" is not %s", word, value, row->expects);
+			return -EINVAL;
+		}
+	}
+	*given |= seen;
+	return 0;
+}
+
+void args_print(const struct keyword *rows, size_t count, const void *spec, FILE *out)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		char *text = NULL;
+		size_t len = 0;
+		FILE *value;
+
+		if (!rows[i].print)
+			continue;
+		value = open_memstream(&text, &len);
+		if (!value)
+			continue;
+		if (rows[i].print(spec, value)) {
+			fflush(value);
+			fprintf(out, len ? " %s %s" : " %s", rows[i].name, text);
+		}
+		fclose(value);
+		free(text);
+	}
+}
+
+int parse_number(const char *word, unsigned long min, unsigned long max, unsigned long *number)
+{
+	unsigned long value;
+	char *end;
+
+	/* strtoul() would take a sign and leading white space. */
+	if (!isdigit((unsigned char)*word))
+		return -EINVAL;
+	errno = 0;
+	value = strtoul(word, &end, word[0] == '0' && (word[1] == 'x' || word[1] == 'X') ? 16 : 10);
+	if (errno || *end || value < min || value > max)
+		return -EINVAL;
+	*number = value;
+	return 0;
+}
+
+int parse_name(const char *word, struct error *err)
+{
+	size_t len = strlen(word), i;
+
+	if (!len)
+		return misuse(err, "the name is empty");
+	if (len >= IFNAMSIZ)
+		return misuse(err, "\"%s\": a name has at most %d bytes", word, IFNAMSIZ - 1);
+	if (!strcmp(word, ".") || !strcmp(word, ".."))
+		return misuse(err, "\"%s\" is no name for a device", word);
+	for (i = 0; i < len; i++)
+		if (word[i] == '/' || word[i] == ':' || isspace((unsigned char)word[i]))
+			return misuse(err, "\"%s\": a name has no slash, colon or white space",
+				      word);
+	return 0;
+}
+
+int args_split(char *line, char **words, int max)
+{
+	int count = 0;
+
+	for (;;) {
+		line += strspn(line, " \t\r\n");
+		if (!*line || *line == '#')
+			return count;
+		if (count == max)
+			return -E2BIG;
+		words[count++] = line;
+		line += strcspn(line, " \t\r\n");
+		if (*line)
+			*line++ = 0;
+	}
+}

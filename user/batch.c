@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "batch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "verbs.h"
+
+enum { WORDS_MAX = 128 };
+
+static int batch_line(struct model *model, char *line, struct error *err)
+{
+	char *words[WORDS_MAX], title[64];
+	struct args args = { .words = words };
+	const struct verb *verb;
+	int ret;
+
+	args.count = args_split(line, words, WORDS_MAX);
+	if (!args.count)
+		return 0;
+	if (args.count < 0)
+		return misuse(err, "more than %d words", WORDS_MAX);
+	verb = verb_find(&args, err);
+	if (!verb)
+		return -EINVAL;
+	verb_title(verb, title);
+	/* restore would read a file inside a file. */
+	if (!verb->edit || verb->edit == config_restore)
+		return misuse(err, "%s: has no place in a file of commands", title);
+	ret = verb->edit(model, &args, err);
+	if (ret)
+		error_prefix(err, "%s", title);
+	return ret;
+}
+
+int batch_text(struct model *model, const char *text, const char *source, struct error *err)
+{
+	char *copy = strdup(text), *line = copy, *end;
+	unsigned long number;
+	int ret = 0;
+
+	if (!copy)
+		return refuse_kernel(err, -ENOMEM, "reading %s", source);
+	for (number = 1; line && !ret; number++, line = end) {
+		end = strchr(line, '\n');
+		if (end)
+			*end++ = 0;
+		ret = batch_line(model, line, err);
+		if (ret)
+			error_prefix(err, "%s: line %lu", source, number);
+	}
+	free(copy);
+	return ret;
+}
+
+static int file_read(const char *path, char **text, struct error *err)
+{
+	FILE *in = strcmp(path, "-") ? fopen(path, "re") : stdin, *out;
+	char chunk[4096];
+	size_t len;
+	int ret = 0;
+
+	if (!in)
+		return refuse_kernel(err, -errno, "%s", path);
+	out = open_memstream(text, &len);
+	if (!out) {
+		ret = -errno;
+		goto close;
+	}
+	while ((len = fread(chunk, 1, sizeof(chunk), in)))
+		fwrite(chunk, 1, len, out);
+	if (ferror(in))
+		ret = -errno ?: -EIO;
+	if (fclose(out) && !ret)
+		ret = -errno;
+close:
+	if (in != stdin)
+		fclose(in);
+	return ret ? refuse_kernel(err, ret, "%s", path) : 0;
+}
+
+int batch_file(struct model *model, const char *path, struct error *err)
+{
+	/* A command may edit twice, to see what is wrong before it touches anything; standard input
+	 * comes only once. */
+	static char *text;
+	int ret;
+
+	if (!text) {
+		ret = file_read(path, &text, err);
+		if (ret)
+			return ret;
+	}
+	return batch_text(model, text, strcmp(path, "-") ? path : "standard input", err);
+}

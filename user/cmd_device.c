@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+/* attach, detach, dev show. */
+#include <errno.h>
+#include <string.h>
+
+#include "output.h"
+#include "verbs.h"
+
+/* `[dev] DEV [tc]` */
+static int take_device(struct args *args, const char **dev, struct error *err)
+{
+	const char *word = args_next(args);
+
+	if (word && !strcmp(word, "dev"))
+		word = args_next(args);
+	if (!word)
+		return misuse(err, "the device is missing");
+	if (parse_name(word, err))
+		return -EINVAL;
+	*dev = word;
+	if (args->count && !strcmp(args->words[0], "tc"))
+		args_next(args);
+	return args_end(args, err);
+}
+
+int device_add(struct model *model, struct args *args, struct error *err)
+{
+	const char *dev;
+	int ret;
+
+	ret = take_device(args, &dev, err);
+	return ret ?: model_attach(model, dev, err);
+}
+
+int device_del(struct model *model, struct args *args, struct error *err)
+{
+	const char *dev;
+	int ret;
+
+	ret = take_device(args, &dev, err);
+	return ret ?: model_detach(model, dev, err);
+}
+
+int device_show(const struct options *options, const struct state *state, const struct model *model,
+		struct args *args, struct error *err)
+{
+	const struct link *only = NULL;
+	const char *dev;
+	int ret;
+
+	if (args->count) {
+		ret = take_device(args, &dev, err);
+		if (ret)
+			return ret;
+		only = model_link_named(model, dev);
+		if (!only)
+			return refuse(err, -ENODEV, "there is no device \"%s\"", dev);
+	}
+	return output_devices(options, state, model, only ? only->ifindex : 0, err);
+}

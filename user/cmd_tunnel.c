@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+/* tunnel add|change|replace|del|show and the same in the words of `ip link`. */
+#include <errno.h>
+#include <string.h>
+
+#include "output.h"
+#include "verbs.h"
+
+/* `NAME` or `name NAME`; @label is `name` or `dev`. */
+static int take_name(struct args *args, const char *label, const char **name, struct error *err)
+{
+	const char *word = args_next(args);
+
+	if (word && (!strcmp(word, "name") || !strcmp(word, label)))
+		word = args_next(args);
+	if (!word)
+		return misuse(err, "the tunnel's name is missing");
+	if (parse_name(word, err))
+		return -EINVAL;
+	if (!strncmp(word, ANCHOR_UNFINISHED, strlen(ANCHOR_UNFINISHED)))
+		return misuse(err,
+			      "\"%s\": names that begin with " ANCHOR_UNFINISHED " are xtun's own",
+			      word);
+	*name = word;
+	return 0;
+}
+
+/* @name as a tunnel of ours, or say what it is instead. */
+static struct tunnel_entry *find_tunnel(const struct model *model, const char *name,
+					struct error *err)
+{
+	struct tunnel_entry *entry = model_find(model, name);
+
+	if (entry)
+		return entry;
+	if (model_link_named(model, name))
+		refuse(err, -ENOENT, "%s is a device, but not a tunnel of xtun", name);
+	else
+		refuse(err, -ENOENT, "there is no tunnel %s", name);
+	return NULL;
+}
+
+/* The rest of the command line, from @spec on. */
+static int take_spec(struct args *args, struct tunnel_spec *spec, __u32 given, struct error *err)
+{
+	int ret = args_keywords(args, tunnel_keywords, tunnel_keyword_count, spec, &given, err);
+
+	return ret ?: spec_check(spec, given, err);
+}
+
+int tunnel_add(struct model *model, struct args *args, struct error *err)
+{
+	struct tunnel_spec spec;
+	const char *name;
+	int ret;
+
+	ret = take_name(args, "name", &name, err);
+	if (ret)
+		return ret;
+	spec_init(&spec, name);
+	ret = take_spec(args, &spec, 0, err);
+	return ret ?: model_add(model, &spec, err);
+}
+
+int tunnel_change(struct model *model, struct args *args, struct error *err)
+{
+	struct tunnel_entry *entry;
+	struct tunnel_spec spec;
+	const char *name;
+	int ret;
+
+	ret = take_name(args, "name", &name, err);
+	if (ret)
+		return ret;
+	entry = find_tunnel(model, name, err);
+	if (!entry)
+		return -ENOENT;
+	spec = entry->spec;
+	ret = take_spec(args, &spec, 0, err);
+	if (ret)
+		return ret;
+	if (spec.anchor != entry->spec.anchor && spec.anchor != entry->record.kind)
+		return refuse(
+			err, -EBUSY,
+			"anchor: the device of a tunnel cannot become another; delete and add it");
+	return model_change(model, entry, &spec, err);
+}
+
+int tunnel_replace(struct model *model, struct args *args, struct error *err)
+{
+	struct tunnel_entry *entry;
+	struct tunnel_spec spec;
+	const char *name;
+	int ret;
+
+	ret = take_name(args, "name", &name, err);
+	if (ret)
+		return ret;
+	spec_init(&spec, name);
+	ret = take_spec(args, &spec, 0, err);
+	if (ret)
+		return ret;
+	entry = model_find(model, name);
+	if (!entry)
+		return model_add(model, &spec, err);
+	if (spec.anchor != ANCHOR_AUTO && entry->port && spec.anchor != entry->record.kind)
+		return refuse(
+			err, -EBUSY,
+			"anchor: the device of a tunnel cannot become another; delete and add it");
+	return model_change(model, entry, &spec, err);
+}
+
+int tunnel_del(struct model *model, struct args *args, struct error *err)
+{
+	struct tunnel_entry *entry;
+	const char *name;
+	int ret;
+
+	ret = take_name(args, "name", &name, err);
+	ret = ret ?: args_end(args, err);
+	if (ret)
+		return ret;
+	entry = find_tunnel(model, name, err);
+	if (!entry)
+		return -ENOENT;
+	model_remove(model, entry);
+	return 0;
+}
+
+/* `type MODE`, as `ip link` has it. */
+static int take_type(struct args *args, struct tunnel_spec *spec, struct error *err)
+{
+	const char *word = args_next(args), *type;
+
+	if (!word || strcmp(word, "type"))
+		return word ? misuse(err, "\"%s\": `type MODE` is expected here", word)
+			    : misuse(err, "`type MODE` is missing");
+	type = args_next(args);
+	if (!type)
+		return misuse(err, "type: its value MODE is missing");
+	err->text[0] = 0;
+	if (tunnel_keywords[0].parse(spec, type, err)) {
+		error_prefix(err, "type");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int link_add(struct model *model, struct args *args, struct error *err)
+{
+	struct tunnel_spec spec;
+	const char *name;
+	int ret;
+
+	ret = take_name(args, "dev", &name, err);
+	if (ret)
+		return ret;
+	spec_init(&spec, name);
+	ret = take_type(args, &spec, err);
+	ret = ret ?: take_spec(args, &spec, GIVEN_MODE, err);
+	return ret ?: model_add(model, &spec, err);
+}
+
+int link_del(struct model *model, struct args *args, struct error *err)
+{
+	struct tunnel_spec typed;
+	struct tunnel_entry *entry;
+	const char *name;
+	int ret;
+
+	ret = take_name(args, "dev", &name, err);
+	if (ret)
+		return ret;
+	entry = find_tunnel(model, name, err);
+	if (!entry)
+		return -ENOENT;
+	typed = entry->spec;
+	if (args->count) {
+		ret = take_type(args, &typed, err);
+		ret = ret ?: args_end(args, err);
+		if (ret)
+			return ret;
+	}
+	if (typed.mode != entry->spec.mode)
+		return refuse(err, -ENOENT, "type: %s is of mode %s", name, entry->spec.mode->name);
+	model_remove(model, entry);
+	return 0;
+}
+
+int tunnel_show(const struct options *options, const struct state *state, const struct model *model,
+		struct args *args, struct error *err)
+{
+	const struct tunnel_entry *only = NULL;
+	const char *name;
+	int ret;
+
+	if (args->count) {
+		ret = take_name(args, "name", &name, err);
+		ret = ret ?: args_end(args, err);
+		if (ret)
+			return ret;
+		only = find_tunnel(model, name, err);
+		if (!only)
+			return -ENOENT;
+	}
+	return output_tunnels(options, state, model, only, err);
+}

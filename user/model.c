@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "model.h"
+
+#include <errno.h>
+#include <linux/if_arp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int link_by_ifindex(const void *key, const void *element)
+{
+	__u32 one = *(const __u32 *)key, two = ((const struct link *)element)->ifindex;
+
+	return one < two ? -1 : one > two;
+}
+
+const struct link *model_link(const struct model *model, __u32 ifindex)
+{
+	if (!model->link_count)
+		return NULL;
+	return bsearch(&ifindex, model->links, model->link_count, sizeof(*model->links),
+		       link_by_ifindex);
+}
+
+const struct link *model_link_named(const struct model *model, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < model->link_count; i++)
+		if (!strcmp(model->links[i].name, name))
+			return &model->links[i];
+	return NULL;
+}
+
+const char *model_link_name(const struct model *model, __u32 ifindex, char *text)
+{
+	const struct link *link = model_link(model, ifindex);
+
+	if (link)
+		strcpy(text, link->name);
+	else
+		snprintf(text, IFNAMSIZ, "if%u", ifindex);
+	return text;
+}
+
+struct tunnel_entry *model_find(const struct model *model, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < model->count; i++)
+		if (!strcmp(model->tunnels[i].spec.name, name))
+			return &model->tunnels[i];
+	return NULL;
+}
+
+static int index_order(const void *a, const void *b)
+{
+	__u32 one = *(const __u32 *)a, two = *(const __u32 *)b;
+
+	return one < two ? -1 : one > two;
+}
+
+bool model_owns(const struct model *model, __u32 ifindex)
+{
+	return model->owned_count && bsearch(&ifindex, model->owned, model->owned_count,
+					     sizeof(*model->owned), index_order);
+}
+
+static int model_append(struct model *model, const struct tunnel_entry *entry, struct error *err)
+{
+	if (model->count == model->room) {
+		size_t room = model->room ? model->room * 2 : 16;
+		struct tunnel_entry *tunnels = realloc(model->tunnels, room * sizeof(*tunnels));
+
+		if (!tunnels)
+			return refuse_kernel(err, -ENOMEM, "adding a tunnel");
+		model->tunnels = tunnels;
+		model->room = room;
+	}
+	model->tunnels[model->count++] = *entry;
+	return 0;
+}
+
+static int manual_append(struct model *model, __u32 ifindex, struct error *err)
+{
+	__u32 *manual = realloc(model->manual, (model->manual_count + 1) * sizeof(*manual));
+
+	if (!manual)
+		return refuse_kernel(err, -ENOMEM, "adding a device");
+	model->manual = manual;
+	manual[model->manual_count++] = ifindex;
+	return 0;
+}
+
+/* A record becomes a tunnel if its device is there under a finished name. */
+static int model_take(struct model *model, __u32 port, const struct tunnel *record,
+		      struct error *err)
+{
+	struct tunnel_entry entry = { .port = port, .record = *record };
+	const struct link *anchor = model_link(model, record->anchor);
+
+	if (!anchor || !model_link(model, port) ||
+	    !strncmp(anchor->name, ANCHOR_UNFINISHED, strlen(ANCHOR_UNFINISHED))) {
+		model->leftovers = true;
+		return 0;
+	}
+	strcpy(entry.spec.name, anchor->name);
+	spec_from_record(record, &entry.spec);
+	if (!entry.spec.mode)
+		return refuse(err, -EPROTO,
+			      "%s is of a mode that this version of xtun does not know",
+			      anchor->name);
+	if (entry.spec.link)
+		model_link_name(model, entry.spec.link, entry.spec.dev);
+	return model_append(model, &entry, err);
+}
+
+/* In the order in which they were made. */
+static int entry_order(const void *a, const void *b)
+{
+	const struct tunnel_entry *one = a, *two = b;
+
+	return one->record.anchor < two->record.anchor ? -1
+						       : one->record.anchor > two->record.anchor;
+}
+
+static int model_read_owned(struct model *model, struct error *err)
+{
+	size_t i;
+
+	model->owned = calloc(2 * model->count + 1, sizeof(*model->owned));
+	if (!model->owned)
+		return refuse_kernel(err, -ENOMEM, "listing the tunnels");
+	for (i = 0; i < model->count; i++) {
+		model->owned[model->owned_count++] = model->tunnels[i].port;
+		model->owned[model->owned_count++] = model->tunnels[i].record.anchor;
+	}
+	qsort(model->owned, model->owned_count, sizeof(*model->owned), index_order);
+	return 0;
+}
+
+static int model_read_maps(const struct state *state, struct model *model, struct error *err)
+{
+	struct elements found = {};
+	int ret;
+	size_t i;
+
+	ret = tunnels_read(&state->maps, &found);
+	if (ret)
+		return refuse_kernel(err, ret, "reading the tunnels");
+	for (i = 0; i < found.count && !ret; i++)
+		ret = model_take(model, ((__u32 *)found.keys)[i], (struct tunnel *)found.values + i,
+				 err);
+	elements_free(&found);
+	if (model->count)
+		qsort(model->tunnels, model->count, sizeof(*model->tunnels), entry_order);
+	ret = ret ?: model_read_owned(model, err);
+	if (ret)
+		return ret;
+	ret = devices_read(&state->maps, &found);
+	if (ret)
+		return refuse_kernel(err, ret, "reading the devices");
+	for (i = 0; i < found.count && !ret; i++) {
+		__u32 ifindex = ((__u32 *)found.keys)[i];
+
+		if (!model_link(model, ifindex))
+			model->leftovers = true;
+		else if (((struct device *)found.values)[i].flags & DEVICE_MANUAL)
+			ret = manual_append(model, ifindex, err);
+	}
+	elements_free(&found);
+	return ret;
+}
+
+int model_read(const struct state *state, struct model *model, struct error *err)
+{
+	size_t i;
+	int ret;
+
+	*model = (struct model){};
+	ret = netlink_links(&model->links, &model->link_count);
+	if (ret)
+		return refuse_kernel(err, ret, "listing the devices");
+	for (i = 0; i < model->link_count; i++)
+		if (!strncmp(model->links[i].name, ANCHOR_UNFINISHED, strlen(ANCHOR_UNFINISHED)))
+			model->leftovers = true;
+	if (state->dir >= 0)
+		ret = model_read_maps(state, model, err);
+	if (ret)
+		model_free(model);
+	return ret;
+}
+
+void model_free(struct model *model)
+{
+	free(model->tunnels);
+	free(model->manual);
+	free(model->links);
+	free(model->owned);
+	*model = (struct model){};
+}
+
+void model_free_like(struct model *model)
+{
+	free(model->tunnels);
+	free(model->manual);
+	*model = (struct model){};
+}
+
+void model_adopt(struct model *want, const struct model *now)
+{
+	const struct tunnel_entry *old;
+	size_t i;
+
+	for (i = 0; i < want->count; i++) {
+		struct tunnel_entry *entry = &want->tunnels[i];
+
+		old = entry->port ? NULL : model_find(now, entry->spec.name);
+		if (!old ||
+		    (entry->spec.anchor != ANCHOR_AUTO && entry->spec.anchor != old->record.kind))
+			continue;
+		entry->port = old->port;
+		entry->record = old->record;
+	}
+}
+
+void model_empty_like(const struct model *model, struct model *empty)
+{
+	*empty = (struct model){
+		.links = model->links,
+		.link_count = model->link_count,
+		.owned = model->owned,
+		.owned_count = model->owned_count,
+		.quiet = model->quiet,
+	};
+}
+
+/*
+ * Look up `dev`. A tunnel that this configuration is still to make has no device yet; apply.c looks
+ * again when it has.
+ */
+static int spec_find_dev(const struct model *model, struct tunnel_spec *spec, struct error *err)
+{
+	const struct link *link = model_link_named(model, spec->dev);
+
+	spec->link = link ? link->ifindex : 0;
+	if (!spec->dev[0] || (!link && model_find(model, spec->dev)))
+		return 0;
+	/* A journal may name a device that went away, as it is shown then; the tunnel stays and
+	 * waits. */
+	if (!link && model->quiet && sscanf(spec->dev, "if%u", &spec->link) == 1)
+		return 0;
+	if (!link)
+		return refuse(err, -ENODEV, "dev: there is no device \"%s\"", spec->dev);
+	if (link->type != ARPHRD_ETHER && link->type != ARPHRD_LOOPBACK)
+		return refuse(
+			err, -EOPNOTSUPP,
+			"dev: %s is not an Ethernet device; xtun cannot receive tunnels on it",
+			spec->dev);
+	if (!(link->flags & IFF_UP) && !model->quiet)
+		warn("dev: %s is down; nothing is carried until it is up", spec->dev);
+	return 0;
+}
+
+static int spec_unique(const struct model *model, const struct tunnel_spec *spec,
+		       const struct tunnel_entry *self, struct error *err)
+{
+	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN];
+	size_t i;
+
+	for (i = 0; i < model->count; i++) {
+		const struct tunnel_entry *other = &model->tunnels[i];
+
+		if (other == self || other->spec.mode->family != spec->mode->family ||
+		    other->spec.mode->wrap != spec->mode->wrap ||
+		    other->spec.mode->payload != spec->mode->payload ||
+		    memcmp(&other->spec.local.address, &spec->local.address,
+			   sizeof(spec->local.address)) ||
+		    memcmp(&other->spec.remote.address, &spec->remote.address,
+			   sizeof(spec->remote.address)))
+			continue;
+		return refuse(
+			err, -EEXIST,
+			"%s has local %s remote %s already; no other tunnel could receive anything",
+			other->spec.name, address_text(&spec->local, local),
+			address_text(&spec->remote, remote));
+	}
+	return 0;
+}
+
+int model_add(struct model *model, const struct tunnel_spec *spec, struct error *err)
+{
+	struct tunnel_entry entry = { .spec = *spec };
+	const struct link *link;
+	int ret;
+
+	if (model_find(model, spec->name))
+		return refuse(
+			err, -EEXIST,
+			"there is a tunnel %s already; use `tunnel change` or `tunnel replace`",
+			spec->name);
+	link = model_link_named(model, spec->name);
+	/* That of a tunnel which this edit has removed is gone by the time that names are given. */
+	if (link && !model_owns(model, link->ifindex))
+		return refuse(err, -EEXIST, "the name %s is taken by a device that is not xtun's",
+			      spec->name);
+	ret = spec_find_dev(model, &entry.spec, err);
+	ret = ret ?: spec_unique(model, &entry.spec, NULL, err);
+	return ret ?: model_append(model, &entry, err);
+}
+
+int model_change(struct model *model, struct tunnel_entry *old, const struct tunnel_spec *spec,
+		 struct error *err)
+{
+	struct tunnel_entry entry = *old;
+	int ret;
+
+	entry.spec = *spec;
+	ret = spec_find_dev(model, &entry.spec, err);
+	ret = ret ?: spec_unique(model, &entry.spec, old, err);
+	if (!ret)
+		*old = entry;
+	return ret;
+}
+
+void model_remove(struct model *model, struct tunnel_entry *entry)
+{
+	size_t i = entry - model->tunnels;
+
+	memmove(entry, entry + 1, (model->count - i - 1) * sizeof(*entry));
+	model->count--;
+}
+
+static __u32 *manual_find(struct model *model, __u32 ifindex)
+{
+	size_t i;
+
+	for (i = 0; i < model->manual_count; i++)
+		if (model->manual[i] == ifindex)
+			return &model->manual[i];
+	return NULL;
+}
+
+int model_attach(struct model *model, const char *dev, struct error *err)
+{
+	const struct link *link = model_link_named(model, dev);
+
+	if (!link)
+		return refuse(err, -ENODEV, "there is no device \"%s\"", dev);
+	if (link->type != ARPHRD_ETHER && link->type != ARPHRD_LOOPBACK)
+		return refuse(err, -EOPNOTSUPP,
+			      "%s is not an Ethernet device; xtun cannot receive tunnels on it",
+			      dev);
+	if (manual_find(model, link->ifindex))
+		return refuse(err, -EEXIST, "%s is attached already", dev);
+	if (!(link->flags & IFF_UP) && !model->quiet)
+		warn("%s is down; nothing is received until it is up", dev);
+	return manual_append(model, link->ifindex, err);
+}
+
+int model_detach(struct model *model, const char *dev, struct error *err)
+{
+	const struct link *link = model_link_named(model, dev);
+	__u32 *found = link ? manual_find(model, link->ifindex) : NULL;
+
+	if (!link)
+		return refuse(err, -ENODEV, "there is no device \"%s\"", dev);
+	if (!found)
+		return refuse(err, -ENOENT,
+			      "%s was not attached by `xtun attach`; what tunnels attached goes "
+			      "with them",
+			      dev);
+	memmove(found, found + 1,
+		(model->manual + model->manual_count - found - 1) * sizeof(*found));
+	model->manual_count--;
+	return 0;
+}
+
+void model_save(const struct model *model, FILE *out)
+{
+	char name[IFNAMSIZ];
+	size_t i;
+
+	if (!model->count && !model->manual_count)
+		return;
+	fprintf(out, "format %d\n", SAVE_FORMAT);
+	for (i = 0; i < model->manual_count; i++)
+		fprintf(out, "attach %s\n", model_link_name(model, model->manual[i], name));
+	for (i = 0; i < model->count; i++) {
+		fprintf(out, "tunnel add %s", model->tunnels[i].spec.name);
+		spec_print(&model->tunnels[i].spec, out);
+		fputc('\n', out);
+	}
+}

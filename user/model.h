@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The configuration of one namespace in memory. A command reads it from the kernel, edits it or
+ * prints it; what is to become of an edited one is apply.h's. Functions return 0 or a negative
+ * errno with @err.
+ */
+#ifndef XTUN_MODEL_H
+#define XTUN_MODEL_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "loader.h"
+#include "mode.h"
+
+/* The number in the first line of what `xtun save` prints. */
+enum { SAVE_FORMAT = 1 };
+
+struct tunnel_entry {
+	struct tunnel_spec spec;
+	__u32 port;           /* 0: not created yet */
+	struct tunnel record; /* as the kernel has it, when it is created */
+};
+
+struct model {
+	struct tunnel_entry *tunnels;
+	size_t count, room;
+	__u32 *manual; /* ifindexes that `xtun attach` named */
+	size_t manual_count;
+	struct link *links; /* the namespace's devices when it was read, by ifindex */
+	size_t link_count;
+	__u32 *owned; /* ifindexes of xtun's devices when it was read, ascending */
+	size_t owned_count;
+	bool leftovers; /* the kernel holds more or less than this: something is to be cleaned up */
+	bool quiet;     /* no warnings: nobody is typing */
+};
+
+/* Read the configuration, without half tunnels: those whose device is gone or was never finished.
+ */
+int model_read(const struct state *state, struct model *model, struct error *err);
+void model_free(struct model *model);
+
+/* An empty configuration over the devices of @model, which must outlive it. */
+void model_empty_like(const struct model *model, struct model *empty);
+/* Free such a one. */
+void model_free_like(struct model *model);
+
+/* Let tunnels of @want that @now has too keep their devices, with addresses and routes, where their
+ * kind allows. */
+void model_adopt(struct model *want, const struct model *now);
+
+/* NULL when there is none. */
+struct tunnel_entry *model_find(const struct model *model, const char *name);
+const struct link *model_link(const struct model *model, __u32 ifindex);
+const struct link *model_link_named(const struct model *model, const char *name);
+
+/* Whether a device was xtun's when @model was read: an anchor or its hidden half. */
+bool model_owns(const struct model *model, __u32 ifindex);
+
+/* The name of a device, or `if7` for one that is gone, in IFNAMSIZ bytes of @text; returns @text.
+ */
+const char *model_link_name(const struct model *model, __u32 ifindex, char *text);
+
+/*
+ * Add a tunnel, or put @spec in the place of @old. Refused: a name that another device has, a
+ * device that does not exist, the same local, remote and key as another tunnel.
+ */
+int model_add(struct model *model, const struct tunnel_spec *spec, struct error *err);
+int model_change(struct model *model, struct tunnel_entry *old, const struct tunnel_spec *spec,
+		 struct error *err);
+void model_remove(struct model *model, struct tunnel_entry *entry);
+
+/* `xtun attach` and `xtun detach`. */
+int model_attach(struct model *model, const char *dev, struct error *err);
+int model_detach(struct model *model, const char *dev, struct error *err);
+
+/* Write the commands that make this configuration: what `xtun save` prints and `xtun restore`
+ * reads. */
+void model_save(const struct model *model, FILE *out);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What xtun asks of rtnetlink, and the only place that knows libmnl. One socket per process, opened
+ * by the first call in whatever network namespace the process is in by then. All functions return 0
+ * or a negative errno.
+ */
+#ifndef XTUN_NETLINK_H
+#define XTUN_NETLINK_H
+
+#include <linux/types.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct link {
+	__u32 ifindex;
+	__u32 peer; /* ifindex of IFLA_LINK: the other half of a pair, 0: none */
+	__u32 mtu;
+	__u32 flags; /* IFF_* */
+	__u16 type;  /* ARPHRD_* */
+	__u8 mac[6];
+	char name[IFNAMSIZ];
+	char kind[16]; /* IFLA_INFO_KIND, empty for hardware */
+};
+
+/* All devices of the namespace, sorted by ifindex; the caller frees @links. */
+int netlink_links(struct link **links, size_t *count);
+
+/* One device by name. -ENODEV when there is none. */
+int netlink_link_by_name(const char *name, struct link *link);
+
+/* What a new device is to be. */
+struct link_new {
+	const char *kind;
+	const char *name;
+	const char *peer; /* name of the other half, for kinds that are pairs */
+	const __u8 *mac;
+	__u32 mtu;
+	__u32 flags; /* IFF_* to set, of IFF_NOARP and IFF_UP */
+};
+
+/* Create a device. -EOPNOTSUPP when the kernel does not know the kind, -EEXIST when the name is
+ * taken. */
+int netlink_link_add(const struct link_new *want);
+
+/* Change a device: a new name (NULL: keep), a new MTU (0: keep), @up to set it up. */
+int netlink_link_set(__u32 ifindex, const char *name, __u32 mtu, bool up);
+
+/* No IPv6 link-local address on this device: the tunnel does not carry IPv6. */
+int netlink_link_no_ipv6(__u32 ifindex);
+
+/* Delete a device, and with it its other half. */
+int netlink_link_del(__u32 ifindex);
+
+/* conf/lo/forwarding of IPv4, see bpf/route.h. */
+int netlink_lo_forwarding_get(bool *on);
+int netlink_lo_forwarding_set(bool on);
+
+/* Whether any tc filter is at the clsact qdisc of a device; when in doubt, yes. */
+bool netlink_has_filters(__u32 ifindex);
+
+/* The ifindexes that have an IPv4 address, each once, ascending; the caller frees @ifindexes. */
+int netlink_addressed(__u32 **ifindexes, size_t *count);
+
+/* Where the kernel would send a packet. Addresses in network byte order. */
+struct route_reply {
+	__u32 ifindex;
+	__be32 source;
+	bool local; /* the destination is an address of this host */
+};
+
+/* Route of a packet to @dst from @src (0: any) out of @oif (0: any). -ENETUNREACH when there is
+ * none. */
+int netlink_route(__be32 dst, __be32 src, __u32 oif, struct route_reply *reply);
+
+#endif

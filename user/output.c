@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "output.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <netinet/in.h>
+#include <string.h>
+
+static const struct {
+	const char *name, *text;
+	enum direction direction;
+} drops[DROP_MAX] = {
+#define DROP_ROW(row_name, row_direction, row_text)                                                \
+	[DROP_##row_name] = { .name = #row_name,                                                   \
+			      .text = row_text,                                                    \
+			      .direction = DIRECTION_##row_direction },
+	XTUN_DROPS(DROP_ROW)
+#undef DROP_ROW
+};
+
+void output_drops(FILE *out)
+{
+	size_t i;
+
+	for (i = 0; i < DROP_MAX; i++)
+		fprintf(out, "  %-15s %s  %s\n", drops[i].name,
+			drops[i].direction == DIRECTION_TX ? "tx" : "rx", drops[i].text);
+}
+
+static __u64 drops_sum(const struct cpu_state *counters, enum direction direction)
+{
+	__u64 sum = 0;
+	size_t i;
+
+	for (i = 0; i < DROP_MAX; i++)
+		if (drops[i].direction == direction)
+			sum += counters->drops[i];
+	return sum;
+}
+
+static __u32 mtu_now(const struct model *model, const struct tunnel_entry *entry)
+{
+	const struct link *link = model_link(model, entry->record.anchor);
+
+	return link ? link->mtu : entry->record.mtu;
+}
+
+/* As `ip tunnel show` has it: ttl always, tos and pmtudisc where they differ from the default. */
+static void tunnel_text(const struct tunnel_spec *spec)
+{
+	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN];
+
+	printf("%s: %s remote %s local %s", spec->name, spec->mode->shown,
+	       address_text(&spec->remote, remote), address_text(&spec->local, local));
+	if (spec->dev[0])
+		printf(" dev %s", spec->dev);
+	if (spec->ttl)
+		printf(" ttl %u", spec->ttl);
+	else
+		printf(" ttl inherit");
+	if (spec->tos_inherit)
+		printf(spec->tos ? " tos inherit/0x%02x" : " tos inherit", spec->tos);
+	else if (spec->tos)
+		printf(" tos 0x%02x", spec->tos);
+	if (!spec->pmtudisc)
+		printf(" nopmtudisc");
+}
+
+static void details_text(const struct state *state, const struct model *model,
+			 const struct tunnel_entry *entry)
+{
+	__u32 path = path_mtu_read(&state->maps, entry->port);
+
+	printf("\n    mtu %u anchor %s ifindex %u", mtu_now(model, entry),
+	       anchor_kind_name(entry->record.kind - 1), entry->record.anchor);
+	if (path)
+		printf(" pathmtu %u", path);
+}
+
+static void counters_text(const struct cpu_state *counters)
+{
+	size_t i;
+
+	printf("RX: Packets    Bytes        Drops\n    %-10llu %-12llu %-8llu\n",
+	       counters->rx_packets, counters->rx_bytes, drops_sum(counters, DIRECTION_RX));
+	printf("TX: Packets    Bytes        Drops\n    %-10llu %-12llu %-8llu\n",
+	       counters->tx_packets, counters->tx_bytes, drops_sum(counters, DIRECTION_TX));
+	for (i = 0; i < DROP_MAX; i++)
+		if (counters->drops[i])
+			printf("    drop %s %llu\n", drops[i].name, counters->drops[i]);
+}
+
+static json_t *counters_json(const struct cpu_state *counters)
+{
+	json_t *reasons = json_object();
+	size_t i;
+
+	for (i = 0; i < DROP_MAX; i++)
+		if (counters->drops[i])
+			json_object_set_new(reasons, drops[i].name,
+					    json_integer(counters->drops[i]));
+	return json_pack("{s:I, s:I, s:I, s:I, s:o}", "tx_packets",
+			 (json_int_t)counters->tx_packets, "tx_bytes",
+			 (json_int_t)counters->tx_bytes, "rx_packets",
+			 (json_int_t)counters->rx_packets, "rx_bytes",
+			 (json_int_t)counters->rx_bytes, "drops", reasons);
+}
+
+/* A number, or a word that stands for what no number says. */
+static json_t *number_or(unsigned int number, const char *word)
+{
+	return number ? json_integer(number) : json_string(word);
+}
+
+static json_t *tos_json(const struct tunnel_spec *spec)
+{
+	if (!spec->tos_inherit)
+		return json_sprintf("0x%02x", spec->tos);
+	return spec->tos ? json_sprintf("inherit/0x%02x", spec->tos) : json_string("inherit");
+}
+
+static json_t *tunnel_json(const struct options *options, const struct state *state,
+			   const struct model *model, const struct tunnel_entry *entry)
+{
+	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN];
+	const struct tunnel_spec *spec = &entry->spec;
+	__u32 path = path_mtu_read(&state->maps, entry->port);
+	json_t *tunnel;
+
+	tunnel = json_pack("{s:s, s:s, s:s, s:s}", "name", spec->name, "mode", spec->mode->name,
+			   "local", address_text(&spec->local, local), "remote",
+			   address_text(&spec->remote, remote));
+	if (spec->dev[0])
+		json_object_set_new(tunnel, "dev", json_string(spec->dev));
+	json_object_set_new(tunnel, "ttl", number_or(spec->ttl, "inherit"));
+	json_object_set_new(tunnel, "tos", tos_json(spec));
+	json_object_set_new(tunnel, "pmtudisc", json_boolean(spec->pmtudisc));
+	json_object_set_new(tunnel, "mtu", json_integer(mtu_now(model, entry)));
+	json_object_set_new(tunnel, "anchor",
+			    json_string(anchor_kind_name(entry->record.kind - 1)));
+	if (options->details) {
+		json_object_set_new(tunnel, "ifindex", json_integer(entry->record.anchor));
+		if (path)
+			json_object_set_new(tunnel, "pathmtu", json_integer(path));
+	}
+	return tunnel;
+}
+
+static int json_print(json_t *json, struct error *err)
+{
+	/* A value of 0 indents nothing: one line, like `ip -j`. */
+	int ret = json_dumpf(json, stdout, JSON_COMPACT);
+
+	json_decref(json);
+	putchar('\n');
+	return ret ? refuse(err, -EIO, "printing JSON failed") : 0;
+}
+
+int output_tunnels(const struct options *options, const struct state *state,
+		   const struct model *model, const struct tunnel_entry *only, struct error *err)
+{
+	json_t *list = json_array(), *tunnel;
+	size_t i;
+
+	for (i = 0; i < model->count; i++) {
+		const struct tunnel_entry *entry = &model->tunnels[i];
+		struct cpu_state counters = {};
+
+		if (only && only != entry)
+			continue;
+		/* A tunnel that another command deletes at this moment has none any more. */
+		if (options->stats)
+			counters_read(&state->maps, entry->port, &counters);
+		if (options->json) {
+			tunnel = tunnel_json(options, state, model, entry);
+			if (options->stats)
+				json_object_set_new(tunnel, "stats", counters_json(&counters));
+			json_array_append_new(list, tunnel);
+			continue;
+		}
+		tunnel_text(&entry->spec);
+		if (options->details)
+			details_text(state, model, entry);
+		putchar('\n');
+		if (options->stats)
+			counters_text(&counters);
+	}
+	if (options->json)
+		return json_print(list, err);
+	json_decref(list);
+	return 0;
+}
+
+/* The tunnels whose packets are looked for on a device: those bound to it, and those bound to none.
+ */
+static json_t *received_on(const struct model *model, __u32 ifindex)
+{
+	json_t *names = json_array();
+	size_t i;
+
+	for (i = 0; i < model->count; i++)
+		if (!model->tunnels[i].record.link || model->tunnels[i].record.link == ifindex)
+			json_array_append_new(names, json_string(model->tunnels[i].spec.name));
+	return names;
+}
+
+static void device_text(const char *name, const struct device *device, const json_t *names)
+{
+	const char *hook = device->flags & DEVICE_CLSACT ? "clsact" : "tcx";
+	size_t i;
+
+	printf("%s: %s ingress %s", name, hook, device->flags & DEVICE_MANUAL ? "manual" : "auto");
+	for (i = 0; i < json_array_size(names); i++)
+		printf("%s%s", i ? " " : " tunnels ", json_string_value(json_array_get(names, i)));
+	putchar('\n');
+}
+
+int output_devices(const struct options *options, const struct state *state,
+		   const struct model *model, __u32 only, struct error *err)
+{
+	json_t *list = json_array(), *names;
+	struct elements found = {};
+	char name[IFNAMSIZ];
+	int ret = 0;
+	size_t i;
+
+	if (state->dir >= 0)
+		ret = devices_read(&state->maps, &found);
+	for (i = 0; i < found.count && !ret; i++) {
+		const struct device *device = (struct device *)found.values + i;
+		__u32 ifindex = ((__u32 *)found.keys)[i];
+
+		if ((only && only != ifindex) || !model_link(model, ifindex))
+			continue;
+		model_link_name(model, ifindex, name);
+		names = received_on(model, ifindex);
+		if (options->json)
+			json_array_append_new(
+				list,
+				json_pack("{s:s, s:s, s:b, s:O}", "dev", name, "hook",
+					  device->flags & DEVICE_CLSACT ? "clsact" : "tcx", "auto",
+					  !(device->flags & DEVICE_MANUAL), "tunnels", names));
+		else
+			device_text(name, device, names);
+		json_decref(names);
+	}
+	elements_free(&found);
+	if (!ret && options->json)
+		return json_print(list, err);
+	json_decref(list);
+	return ret ? refuse_kernel(err, ret, "reading the devices") : 0;
+}

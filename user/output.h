@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the show verbs print, as text and as JSON. */
+#ifndef XTUN_OUTPUT_H
+#define XTUN_OUTPUT_H
+
+#include "verbs.h"
+
+/* The tunnels of @model, or @only that one. Returns 0 or a negative errno with @err. */
+int output_tunnels(const struct options *options, const struct state *state,
+		   const struct model *model, const struct tunnel_entry *only, struct error *err);
+
+/* The underlay devices, or only the one with ifindex @only (0: all). */
+int output_devices(const struct options *options, const struct state *state,
+		   const struct model *model, __u32 only, struct error *err);
+
+/* Print the name of each drop reason and what it means. */
+void output_drops(FILE *out);
+
+#endif

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "tunnels.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char *const map_names[] = {
+	"tunnels", "endpoints4", "cpu_state", "path_mtus", "config", "devices", "canary",
+};
+_Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_COUNT, "a map without a name");
+
+static const __u32 only; /* key of maps with a single element */
+
+const char *map_name(size_t i)
+{
+	return map_names[i];
+}
+
+int *map_fd(struct maps *maps, size_t i)
+{
+	return (int *)maps + i;
+}
+
+void elements_free(struct elements *elements)
+{
+	free(elements->keys);
+	free(elements->values);
+	*elements = (struct elements){};
+}
+
+/*
+ * All elements of a hash map. Batched look-ups need room for whole buckets and say ENOSPC when
+ * there is too little; a map that grows meanwhile makes us start again.
+ */
+static int map_read(int fd, size_t key_size, size_t value_size, struct elements *out)
+{
+	__u32 room = 1024, position;
+
+	for (;; room *= 2) {
+		struct elements found = {
+			.keys = malloc(room * key_size),
+			.values = malloc(room * value_size),
+		};
+		__u32 count = room;
+		int err = -ENOMEM;
+
+		if (found.keys && found.values) {
+			err = bpf_map_lookup_batch(fd, NULL, &position, found.keys, found.values,
+						   &count, NULL);
+		}
+		found.count = count;
+		/* ENOENT: that was the end of the map. */
+		if (err == -ENOENT) {
+			*out = found;
+			return 0;
+		}
+		elements_free(&found);
+		if (err && err != -ENOSPC)
+			return err;
+		if (room > 1u << 24)
+			return -E2BIG;
+	}
+}
+
+int tunnels_read(const struct maps *maps, struct elements *out)
+{
+	return map_read(maps->tunnels, sizeof(__u32), sizeof(struct tunnel), out);
+}
+
+int tunnels_put(const struct maps *maps, __u32 port, const struct tunnel *record)
+{
+	int cpus = libbpf_num_possible_cpus(), err;
+	struct cpu_state *zero;
+
+	if (cpus < 0)
+		return cpus;
+	zero = calloc(cpus, sizeof(*zero));
+	if (!zero)
+		return -ENOMEM;
+	err = bpf_map_update_elem(maps->cpu_state, &port, zero, BPF_NOEXIST);
+	free(zero);
+	if (err && err != -EEXIST)
+		return err;
+	return bpf_map_update_elem(maps->tunnels, &port, record, BPF_ANY);
+}
+
+static int map_delete(int fd, const void *key)
+{
+	int err = bpf_map_delete_elem(fd, key);
+
+	return err == -ENOENT ? 0 : err;
+}
+
+int tunnels_delete(const struct maps *maps, __u32 port)
+{
+	int err = map_delete(maps->tunnels, &port);
+
+	err = err ?: map_delete(maps->cpu_state, &port);
+	return err ?: map_delete(maps->path_mtus, &port);
+}
+
+int endpoints_read(const struct maps *maps, struct elements *out)
+{
+	return map_read(maps->endpoints4, sizeof(struct endpoint4_key), sizeof(struct endpoint),
+			out);
+}
+
+int endpoints_put(const struct maps *maps, const struct endpoint4_key *key,
+		  const struct endpoint *value)
+{
+	return bpf_map_update_elem(maps->endpoints4, key, value, BPF_ANY);
+}
+
+int endpoints_delete(const struct maps *maps, const struct endpoint4_key *key)
+{
+	return map_delete(maps->endpoints4, key);
+}
+
+int devices_read(const struct maps *maps, struct elements *out)
+{
+	return map_read(maps->devices, sizeof(__u32), sizeof(struct device), out);
+}
+
+int devices_put(const struct maps *maps, __u32 ifindex, const struct device *device)
+{
+	return bpf_map_update_elem(maps->devices, &ifindex, device, BPF_ANY);
+}
+
+int devices_delete(const struct maps *maps, __u32 ifindex)
+{
+	return map_delete(maps->devices, &ifindex);
+}
+
+int config_read(const struct maps *maps, struct config *config)
+{
+	return bpf_map_lookup_elem(maps->config, &only, config);
+}
+
+int config_write(const struct maps *maps, const struct config *config)
+{
+	return bpf_map_update_elem(maps->config, &only, config, BPF_ANY);
+}
+
+int counters_read(const struct maps *maps, __u32 port, struct cpu_state *sum)
+{
+	int cpus = libbpf_num_possible_cpus(), err, cpu;
+	struct cpu_state *each;
+	size_t i;
+
+	if (cpus < 0)
+		return cpus;
+	each = calloc(cpus, sizeof(*each));
+	if (!each)
+		return -ENOMEM;
+	err = bpf_map_lookup_elem(maps->cpu_state, &port, each);
+	if (!err)
+		*sum = (struct cpu_state){};
+	for (cpu = 0; !err && cpu < cpus; cpu++) {
+		sum->tx_packets += each[cpu].tx_packets;
+		sum->tx_bytes += each[cpu].tx_bytes;
+		sum->rx_packets += each[cpu].rx_packets;
+		sum->rx_bytes += each[cpu].rx_bytes;
+		for (i = 0; i < DROP_MAX; i++)
+			sum->drops[i] += each[cpu].drops[i];
+	}
+	free(each);
+	return err;
+}
+
+__u32 path_mtu_read(const struct maps *maps, __u32 port)
+{
+	struct path_mtu path;
+	struct timespec now;
+
+	if (bpf_map_lookup_elem(maps->path_mtus, &port, &path) ||
+	    clock_gettime(CLOCK_MONOTONIC, &now))
+		return 0;
+	return path.expires > now.tv_sec * 1000000000ULL + now.tv_nsec ? path.mtu : 0;
+}
+
+int canary_set(const struct maps *maps)
+{
+	__u32 loopback = 1;
+
+	return bpf_map_update_elem(maps->canary, &only, &loopback, BPF_ANY);
+}
+
+int canary_alive(int fd)
+{
+	__u32 ifindex;
+
+	return bpf_map_lookup_elem(fd, &only, &ifindex) != -ENOENT;
+}
+
+int blob_create(const char *text, size_t len, int *fd)
+{
+	/* Values of array maps are padded to 8 bytes by the kernel; the text's own end says where
+	 * it stops. */
+	char *value = calloc(1, len + 1);
+	int map, err;
+
+	if (!value)
+		return -ENOMEM;
+	memcpy(value, text, len);
+	map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "xtun_journal", sizeof(only), len + 1, 1, NULL);
+	err = map < 0 ? map : bpf_map_update_elem(map, &only, value, BPF_ANY);
+	free(value);
+	if (!err)
+		*fd = map;
+	return err;
+}
+
+int blob_read(int fd, char **text)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	char *value;
+	int err;
+
+	err = bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (err)
+		return err;
+	value = calloc(1, info.value_size + 1);
+	if (!value)
+		return -ENOMEM;
+	err = bpf_map_lookup_elem(fd, &only, value);
+	if (err)
+		free(value);
+	else
+		*text = value;
+	return err;
+}

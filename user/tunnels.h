@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Typed access to the maps of one namespace (include/tunnel.h says what is in them). Functions
+ * return 0 or a negative errno. Readers see each element whole, and elements that come or go while
+ * they read, or not.
+ */
+#ifndef XTUN_TUNNELS_H
+#define XTUN_TUNNELS_H
+
+#include <stddef.h>
+
+#include "tunnel.h"
+
+/* File descriptors, -1: not open. The order is that of map_names[] in tunnels.c. */
+struct maps {
+	int tunnels, endpoints4, cpu_state, path_mtus, config, devices, canary;
+};
+
+enum { MAP_COUNT = sizeof(struct maps) / sizeof(int) };
+
+/* Name of map @i as in bpf/maps.h, and its descriptor in @maps. */
+const char *map_name(size_t i);
+int *map_fd(struct maps *maps, size_t i);
+
+/* Elements of a map as two arrays of @count; free_elements() frees both. */
+struct elements {
+	void *keys, *values;
+	size_t count;
+};
+
+void elements_free(struct elements *elements);
+
+/* Keys __u32 (port), values struct tunnel. */
+int tunnels_read(const struct maps *maps, struct elements *out);
+/* Insert or replace in one step; the per-CPU state is made before, and kept when it is there. */
+int tunnels_put(const struct maps *maps, __u32 port, const struct tunnel *record);
+/* Absent is fine. */
+int tunnels_delete(const struct maps *maps, __u32 port);
+
+/* Keys struct endpoint4_key, values struct endpoint. */
+int endpoints_read(const struct maps *maps, struct elements *out);
+int endpoints_put(const struct maps *maps, const struct endpoint4_key *key,
+		  const struct endpoint *value);
+int endpoints_delete(const struct maps *maps, const struct endpoint4_key *key);
+
+/* Keys __u32 (ifindex), values struct device. */
+int devices_read(const struct maps *maps, struct elements *out);
+int devices_put(const struct maps *maps, __u32 ifindex, const struct device *device);
+int devices_delete(const struct maps *maps, __u32 ifindex);
+
+int config_read(const struct maps *maps, struct config *config);
+int config_write(const struct maps *maps, const struct config *config);
+
+/* Counters of one tunnel summed over all CPUs; the route cache in @sum is meaningless. */
+int counters_read(const struct maps *maps, __u32 port, struct cpu_state *sum);
+
+/* Reported path MTU of a tunnel, 0: none, or too old. */
+__u32 path_mtu_read(const struct maps *maps, __u32 port);
+
+/* Make the canary sing for this namespace, and ask whether the one behind @fd still does. */
+int canary_set(const struct maps *maps);
+int canary_alive(int fd);
+
+/* A text kept in a map of its own (the journal): make one, read one back as a string that the
+ * caller frees. */
+int blob_create(const char *text, size_t len, int *fd);
+int blob_read(int fd, char **text);
+
+#endif

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "verbs.h"
+
+#include <string.h>
+
+static const struct verb verbs[] = {
+	{ .object = "tunnel",
+	  .name = "add",
+	  .synopsis = "[name] NAME",
+	  .tunnel_keywords = true,
+	  .edit = tunnel_add,
+	  .help = "make a tunnel: a network device of that name" },
+	{ .object = "tunnel",
+	  .name = "change",
+	  .synopsis = "[name] NAME",
+	  .tunnel_keywords = true,
+	  .edit = tunnel_change,
+	  .help = "change what is named, keep the rest" },
+	{ .object = "tunnel",
+	  .name = "replace",
+	  .synopsis = "[name] NAME",
+	  .tunnel_keywords = true,
+	  .edit = tunnel_replace,
+	  .help = "make a tunnel, or make an existing one as described; its addresses and routes "
+		  "stay" },
+	{ .object = "tunnel",
+	  .name = "del",
+	  .aliases = "delete",
+	  .synopsis = "[name] NAME",
+	  .edit = tunnel_del,
+	  .help = "delete a tunnel and its device" },
+	{ .object = "tunnel",
+	  .name = "show",
+	  .aliases = "list lst",
+	  .synopsis = "[[name] NAME]",
+	  .show = tunnel_show,
+	  .help = "show tunnels; with -s their counters" },
+	{ .object = "link",
+	  .name = "add",
+	  .synopsis = "[name] NAME type MODE",
+	  .tunnel_keywords = true,
+	  .edit = link_add,
+	  .help = "tunnel add in the word order of `ip link`" },
+	{ .object = "link",
+	  .name = "del",
+	  .aliases = "delete",
+	  .synopsis = "[dev] NAME [type MODE]",
+	  .edit = link_del,
+	  .help = "tunnel del in the word order of `ip link`" },
+	{ .object = "attach",
+	  .synopsis = "[dev] DEV [tc]",
+	  .edit = device_add,
+	  .help = "receive tunnels on an underlay device that no tunnel's `dev` or route names" },
+	{ .object = "detach",
+	  .synopsis = "[dev] DEV [tc]",
+	  .edit = device_del,
+	  .help = "undo `xtun attach`" },
+	{ .object = "dev",
+	  .name = "show",
+	  .aliases = "list lst",
+	  .synopsis = "[DEV]",
+	  .show = device_show,
+	  .help = "show the underlay devices where tunnels are received" },
+	{ .object = "save",
+	  .synopsis = "",
+	  .show = config_save,
+	  .help = "print the commands that make the present configuration" },
+	{ .object = "restore",
+	  .synopsis = "FILE",
+	  .edit = config_restore,
+	  .help = "make the configuration what FILE (-: standard input) says, no more and no "
+		  "less" },
+	{ .object = "flush",
+	  .synopsis = "",
+	  .edit = config_flush,
+	  .help = "delete all tunnels of this namespace and everything that xtun has in it" },
+	{ .object = "format",
+	  .synopsis = "N",
+	  .edit = config_format,
+	  .help = "first line of a saved configuration: refuse one from a newer version" },
+	{ .object = "help",
+	  .synopsis = "[OBJECT [VERB] | modes | drops]",
+	  .run = help_run,
+	  .help = "explain" },
+	{ .object = "completion",
+	  .synopsis = "bash",
+	  .run = completion_run,
+	  .help = "print a completion script for the shell" },
+	{ .object = "version", .synopsis = "", .run = version_run, .help = "print the version" },
+};
+
+enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
+
+const struct verb *verb_row(size_t i)
+{
+	return i < VERBS ? &verbs[i] : NULL;
+}
+
+static const char *object_name(size_t i)
+{
+	return i < VERBS ? verbs[i].object : NULL;
+}
+
+/* For suggestions: verbs of one object, the others as empty names, which are near to nothing. */
+static const char *object_of_names;
+
+static const char *verb_name(size_t i)
+{
+	if (i >= VERBS)
+		return NULL;
+	return !strcmp(verbs[i].object, object_of_names) && verbs[i].name ? verbs[i].name : "";
+}
+
+const char *verb_title(const struct verb *verb, char *text)
+{
+	snprintf(text, 64, verb->name ? "%s %s" : "%s", verb->object, verb->name);
+	return text;
+}
+
+static const struct verb *verb_unknown(const char *word, const char *of, const char *near,
+				       struct error *err)
+{
+	char hint[64] = "; see `xtun help`";
+
+	if (near)
+		snprintf(hint, sizeof(hint), "; did you mean %s?", near);
+	if (of)
+		misuse(err, "%s: \"%s\" is no verb of it%s", of, word, hint);
+	else
+		misuse(err, "\"%s\" is no command%s", word, hint);
+	return NULL;
+}
+
+const struct verb *verb_find(struct args *args, struct error *err)
+{
+	const char *object = args_next(args), *name;
+	bool known = false;
+	size_t i;
+
+	if (!object) {
+		misuse(err, "no command; see `xtun help`");
+		return NULL;
+	}
+	for (i = 0; i < VERBS; i++)
+		if (!strcmp(verbs[i].object, object)) {
+			if (!verbs[i].name)
+				return &verbs[i];
+			known = true;
+		}
+	if (!known)
+		return verb_unknown(object, NULL, args_nearest(object, object_name), err);
+	name = args_next(args) ?: "show";
+	for (i = 0; i < VERBS; i++)
+		if (!strcmp(verbs[i].object, object) &&
+		    (!strcmp(verbs[i].name, name) || name_in(verbs[i].aliases, name)))
+			return &verbs[i];
+	object_of_names = object;
+	return verb_unknown(name, object, args_nearest(name, verb_name), err);
+}
+
+int args_end(struct args *args, struct error *err)
+{
+	const char *word = args_next(args);
+
+	return word ? misuse(err, "\"%s\": nothing more is expected here", word) : 0;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The verbs: what one can type behind `xtun`. Parsing, help and completion come from these rows and
+ * the keyword rows. */
+#ifndef XTUN_VERBS_H
+#define XTUN_VERBS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "model.h"
+
+/* The options before the object. */
+struct options {
+	bool json, stats, details;
+};
+
+struct verb {
+	const char *object;
+	const char *name;     /* NULL: the object is the whole command (save, flush) */
+	const char *aliases;  /* of name, separated by spaces */
+	const char *synopsis; /* what follows, without the keywords */
+	const char *help;     /* one line */
+	bool tunnel_keywords; /* what follows ends with the keywords of a tunnel */
+	/* Verbs that change something edit the model; a batch file holds these. */
+	int (*edit)(struct model *model, struct args *args, struct error *err);
+	/* Verbs that show it. */
+	int (*show)(const struct options *options, const struct state *state,
+		    const struct model *model, struct args *args, struct error *err);
+	/* Verbs that need neither. */
+	int (*run)(const struct options *options, struct args *args, struct error *err);
+};
+
+/* Row @i, NULL behind the last. */
+const struct verb *verb_row(size_t i);
+
+/*
+ * Take object and verb from @args. An object alone means its `show`. NULL with @err when there is
+ * no such thing.
+ */
+const struct verb *verb_find(struct args *args, struct error *err);
+
+/* `tunnel add`, in at least 64 bytes of @text; returns @text. */
+const char *verb_title(const struct verb *verb, char *text);
+
+/* Refuse what is left of a command line that should have ended. */
+int args_end(struct args *args, struct error *err);
+
+/* cmd_tunnel.c */
+int tunnel_add(struct model *model, struct args *args, struct error *err);
+int tunnel_change(struct model *model, struct args *args, struct error *err);
+int tunnel_replace(struct model *model, struct args *args, struct error *err);
+int tunnel_del(struct model *model, struct args *args, struct error *err);
+int tunnel_show(const struct options *options, const struct state *state, const struct model *model,
+		struct args *args, struct error *err);
+int link_add(struct model *model, struct args *args, struct error *err);
+int link_del(struct model *model, struct args *args, struct error *err);
+
+/* cmd_device.c */
+int device_add(struct model *model, struct args *args, struct error *err);
+int device_del(struct model *model, struct args *args, struct error *err);
+int device_show(const struct options *options, const struct state *state, const struct model *model,
+		struct args *args, struct error *err);
+
+/* cmd_config.c */
+int config_save(const struct options *options, const struct state *state, const struct model *model,
+		struct args *args, struct error *err);
+int config_restore(struct model *model, struct args *args, struct error *err);
+int config_flush(struct model *model, struct args *args, struct error *err);
+int config_format(struct model *model, struct args *args, struct error *err);
+
+/* cmd_help.c */
+int help_run(const struct options *options, struct args *args, struct error *err);
+int version_run(const struct options *options, struct args *args, struct error *err);
+int completion_run(const struct options *options, struct args *args, struct error *err);
+
+/* Write `xtun tunnel add NAME [mode MODE] ...` and what it means. */
+void help_verb(const struct verb *verb, FILE *out);
+/* Write the options, the verbs and where to read on. */
+void help_overview(FILE *out);
+
+#endif
