@@ -6,6 +6,7 @@
 
 #include "icmp.h"
 #include "maps.h"
+#include "options.h"
 #include "payload.h"
 #include "route.h"
 
@@ -74,53 +75,6 @@ static __always_inline const struct endpoint *endpoint_find(ctx_t *ctx, struct e
 	return NULL;
 }
 
-/*
- * A header with options is taken apart like one without, except that a source route means we are
- * not where the sender wanted the packet to end. Returns 0 or a refusal. A broken option list is
- * refused as well (ip_options_compile()).
- */
-static __noinline int outer_options_check(ctx_t *ctx, __u32 hlen)
-{
-	__u8 option[IPV4_HLEN_MAX - IPV4_HLEN] = {};
-	__u32 i, at = 0, len = hlen - IPV4_HLEN;
-	__u64 sum = 0;
-	void *head;
-
-	len = (len - 1) & 0x3f; /* for the verifier: 0..63 */
-	if (len >= sizeof(option) ||
-	    bpf_skb_load_bytes(ctx, WIRE_ETH_HLEN + IPV4_HLEN, option, len + 1))
-		return REFUSE(outer_length);
-	len++;
-	head = ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN);
-	if (!head)
-		return REFUSE(outer_length);
-	sum = ipv4_sum(head + WIRE_ETH_HLEN);
-	for (i = 0; i < sizeof(option); i += 4)
-		sum += *(__u32 *)(option + i);
-	if (checksum_fold(sum))
-		return REFUSE(outer_checksum);
-	for (i = 0; i < sizeof(option); i++) {
-		__u8 type;
-
-		if (at >= len || at >= sizeof(option))
-			break;
-		type = option[at];
-		if (type == IPV4_OPT_END)
-			break;
-		if (type == IPV4_OPT_NOP) {
-			at++;
-			continue;
-		}
-		if (type == IPV4_OPT_LSRR || type == IPV4_OPT_SSRR || at + 1 >= sizeof(option) ||
-		    option[at + 1] < 2)
-			return REFUSE(outer_options);
-		at += option[at + 1];
-		if (at > len)
-			return REFUSE(outer_options);
-	}
-	return 0;
-}
-
 /* Check outer and inner header of a packet that is ours. Returns 0 or a refusal; @out is set on
  * success. */
 static __always_inline int outer_check(ctx_t *ctx, const struct endpoint *end,
@@ -140,7 +94,7 @@ static __always_inline int outer_check(ctx_t *ctx, const struct endpoint *end,
 			return REFUSE(outer_checksum);
 	} else {
 		hlen = ip->ihl * 4;
-		err = outer_options_check(ctx, hlen);
+		err = options_check(ctx, hlen);
 		if (err)
 			return err;
 		head = ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN_MAX + IPV4_HLEN);
