@@ -111,7 +111,7 @@ static __always_inline int ctx_pop(ctx_t *ctx, __u32 len)
 
 	/* What hash there is was taken over the outer addresses: all inner flows would look like
 	 * one. */
-	if (likely(!err))
+	if (likely(!err) && ctx->hash)
 		bpf_set_hash_invalid(ctx);
 	return err;
 }

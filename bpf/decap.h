@@ -159,11 +159,13 @@ static __always_inline int decap_packet(ctx_t *ctx, const struct endpoint *end,
 	return ctx_redirect(end->rx_ifindex, end->rx_flags);
 }
 
-/* The whole of decapsulation, counted. Returns CTX_NEXT, with the packet untouched, for what is not
- * ours. */
+/*
+ * The whole of decapsulation, counted. Returns CTX_NEXT, with the packet untouched, for what is not
+ * ours.
+ */
 static __always_inline int decap(ctx_t *ctx)
 {
-	struct endpoint4_key key = {};
+	struct endpoint4_key key;
 	const struct endpoint *end;
 	struct cpu_state *state;
 	const struct iphdr *ip;
@@ -181,29 +183,21 @@ static __always_inline int decap(ctx_t *ctx)
 			icmp_learn(ctx);
 		return CTX_NEXT;
 	}
-	/* Fragments are the stack's to put together. What is no IPv4 header at all is its to
-	 * refuse. */
+	/* Fragments are the stack's to put together. What is no IPv4 header is its to refuse. */
 	if (unlikely(ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET) || ip->version != 4 ||
 		     ip->ihl < 5))
 		return CTX_NEXT;
 
-	key.local = ip->daddr;
-	key.remote = ip->saddr;
-	key.wrap = WRAP_NONE;
-	key.payload = PAYLOAD_IP;
+	key = (struct endpoint4_key){ .local = ip->daddr, .remote = ip->saddr,
+				      .wrap = WRAP_NONE, .payload = PAYLOAD_IP };
 	end = endpoint_find(ctx, &key);
 	if (!end)
 		return CTX_NEXT;
-	state = bpf_map_lookup_elem(&cpu_state, &end->tunnel);
+	state = bpf_map_lookup_elem(&cpu_state, &end->id);
 	if (unlikely(!state))
 		return CTX_NEXT;
 	ret = decap_packet(ctx, end, state);
-	if (likely(ret >= 0))
-		return ret;
-	ret = REFUSED(ret);
-	if (ret < DROP_MAX)
-		state->drops[ret]++;
-	return CTX_DROP;
+	return likely(ret >= 0) ? ret : drop_count(end->id, ret, CTX_DROP);
 }
 
 #endif

@@ -19,14 +19,14 @@ static __always_inline int encap_too_big(ctx_t *ctx, const struct tunnel *t,
 }
 
 /*
- * Carry one packet that arrived at the port of tunnel @id. Returns a verdict or a refusal; with a
- * refusal @verdict may be set to what is to become of the packet instead of being dropped: it is an
- * ICMP error by then.
+ * Carry one packet that arrived at the port of @t. Returns a verdict or a refusal; with a refusal
+ * @verdict may be set to what is to become of the packet instead of being dropped: it is an ICMP
+ * error by then.
  */
 static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state,
-					__u32 id, int *verdict)
+					int *verdict)
 {
-	struct route route = { .tunnel = id };
+	struct route route;
 	struct inner_packet in;
 	__u32 hlen;
 	int err;
@@ -45,7 +45,8 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 		return err;
 
 	hlen = outer_hlen(t);
-	if (unlikely(route.mtu && inner_wire_len(ctx, &in, route.mtu - hlen) + hlen > route.mtu))
+	if (unlikely(route.mtu &&
+		     inner_wire_len(ctx, &in, route.mtu - hlen) + hlen > route.mtu))
 		return encap_too_big(ctx, t, &in, route.mtu - hlen, verdict);
 
 	if (unlikely(ctx_push(ctx, hlen, outer_push_flags(t))))
@@ -57,8 +58,8 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 
 	state->tx_packets++;
 	state->tx_bytes += in.len;
-	return likely(route.resolved) ? ctx_redirect(route.ifindex, 0)
-				      : ctx_redirect_neigh(route.ifindex);
+	return likely(route.resolved) ? ctx_redirect(route.ifindex, 0) :
+					ctx_redirect_neigh(route.ifindex);
 }
 
 /* The whole of encapsulation, counted. Returns the hook's verdict. */
@@ -67,19 +68,16 @@ static __always_inline int encap(ctx_t *ctx)
 	int verdict = CTX_DROP, ret;
 	struct cpu_state *state;
 	const struct tunnel *t;
-	__u32 id = ctx->ifindex;
+	__u32 port = ctx->ifindex;
 
-	t = bpf_map_lookup_elem(&tunnels, &id);
-	state = bpf_map_lookup_elem(&cpu_state, &id);
-	if (unlikely(!t || !state))
+	t = bpf_map_lookup_elem(&tunnels, &port);
+	if (unlikely(!t))
 		return CTX_DROP;
-	ret = encap_packet(ctx, t, state, id, &verdict);
-	if (likely(ret >= 0))
-		return ret;
-	ret = REFUSED(ret);
-	if (ret < DROP_MAX)
-		state->drops[ret]++;
-	return verdict;
+	state = bpf_map_lookup_elem(&cpu_state, &t->id);
+	if (unlikely(!state))
+		return CTX_DROP;
+	ret = encap_packet(ctx, t, state, &verdict);
+	return likely(ret >= 0) ? ret : drop_count(t->id, ret, verdict);
 }
 
 #endif

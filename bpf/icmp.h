@@ -128,7 +128,7 @@ static __noinline int icmp_learn(ctx_t *ctx)
 	if (path.mtu < PATH_MTU_MIN)
 		path.mtu = PATH_MTU_MIN;
 	path.expires = bpf_ktime_get_ns() + PATH_MTU_SECONDS * 1000000000ULL;
-	bpf_map_update_elem(&path_mtus, &end->tunnel, &path, BPF_ANY);
+	bpf_map_update_elem(&path_mtus, &end->id, &path, BPF_ANY);
 	return 0;
 }
 

@@ -22,12 +22,19 @@ struct {
 } endpoints4 SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, MAX_TUNNELS);
 	__type(key, __u32);
 	__type(value, struct cpu_state);
 } cpu_state SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_DROPS);
+	__type(key, struct drop_key);
+	__type(value, __u64);
+} drops SEC(".maps");
 
 /* Only tunnels whose path was reported to be narrow have an element here. */
 struct {
@@ -64,5 +71,19 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } canary SEC(".maps");
+
+/* Count a packet of tunnel @id that was refused for @ret, and end it with @verdict, which is returned. */
+static __noinline int drop_count(__u32 id, int ret, int verdict)
+{
+	struct drop_key key = { .id = id, .reason = REFUSED(ret) };
+	__u64 *count, one = 1;
+
+	count = bpf_map_lookup_elem(&drops, &key);
+	if (count)
+		++*count;
+	else
+		bpf_map_update_elem(&drops, &key, &one, BPF_ANY);
+	return verdict;
+}
 
 #endif

@@ -16,7 +16,6 @@ enum {
 
 struct route {
 	/* asked for */
-	__u32 tunnel;
 	__u8 tos; /* of the outer header */
 	/* answered */
 	__u32 ifindex;
@@ -98,7 +97,7 @@ static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct cp
 	cache = &state->route;
 	cache->jiffies = bpf_jiffies64();
 	/* The helper's 16 bits cannot hold the 65536 of the loopback device. */
-	cache->mtu = route_path_mtu(route->tunnel, fib.mtu_result ?: IPV4_LEN_MAX);
+	cache->mtu = route_path_mtu(t->id, fib.mtu_result ?: IPV4_LEN_MAX);
 	cache->ifindex = fib.ifindex;
 	cache->source = route->source;
 	cache->tos = route->tos & ~ECN_MASK;

@@ -65,22 +65,21 @@ struct tunnel {
 	__u8 kind;   /* enum anchor_kind, for user space */
 	__u8 mac[6]; /* the anchor's */
 	__u8 pad[3];
+	__u32 id; /* index in `cpu_state`: the smallest number that no other tunnel has */
 };
-_Static_assert(sizeof(struct tunnel) == 80, "struct tunnel is part of the layout");
+_Static_assert(sizeof(struct tunnel) == 84, "struct tunnel is part of the layout");
 
 /*
- * What decap looks up for an outer IPv4 header. Wildcards are zero. IPv6 has a map of its own:
- * hashing 16 bytes instead of 40 is a third of the whole look-up.
+ * What decap looks up for an outer IPv4 header; wildcards are zero. Hashing is most of a look-up's
+ * cost, so this is as short as can be: IPv6 and payloads with keys have maps of their own.
  */
 struct endpoint4_key {
 	__be32 local;
 	__be32 remote;
-	__be32 key;
 	__u8 wrap, payload;
-	__u8 keyed; /* key is present; 0 is a key too */
-	__u8 pad;
+	__u8 pad[2];
 };
-_Static_assert(sizeof(struct endpoint4_key) == 16, "struct endpoint4_key is part of the layout");
+_Static_assert(sizeof(struct endpoint4_key) == 12, "struct endpoint4_key is part of the layout");
 
 enum endpoint_flags {
 	/*
@@ -91,7 +90,7 @@ enum endpoint_flags {
 };
 
 struct endpoint {
-	__u32 tunnel;     /* key in `tunnels` and `cpu_state` */
+	__u32 id;         /* of the tunnel */
 	__u32 rx_ifindex; /* where inner packets go */
 	__u32 rx_flags;   /* of bpf_redirect */
 	__u8 mac[6];      /* the anchor's: eth_type_trans() then takes the packet as ours */
@@ -135,17 +134,23 @@ struct route_cache {
 };
 _Static_assert(sizeof(struct route_cache) == 40, "struct route_cache is part of the layout");
 
-#define DROP_SLOTS 32 /* room for appended reasons */
-
-/* What changes per packet, one copy per CPU, apart from the tunnel record so that no CPU takes its
- * line away. */
+/*
+ * What changes per packet, one copy per CPU, apart from the tunnel record so that no CPU takes its
+ * line away. An array, whose look-up is a tenth of a hash map's: its size is fixed when the
+ * namespace is set up, see state_size() in loader.c.
+ */
 struct cpu_state {
+	struct route_cache route;
 	__u64 tx_packets, tx_bytes; /* bytes count from the inner IP header */
 	__u64 rx_packets, rx_bytes;
-	__u64 drops[DROP_SLOTS]; /* by enum drop */
-	struct route_cache route;
 };
-_Static_assert(DROP_MAX <= DROP_SLOTS, "more drop reasons than slots");
+_Static_assert(sizeof(struct cpu_state) == 72, "struct cpu_state is part of the layout");
+
+/* Drops are counted where they are few: an element for each tunnel and reason that occurred. */
+struct drop_key {
+	__u32 id;
+	__u32 reason; /* enum drop */
+};
 
 /* Path MTU that a router reported for the outer packets of one tunnel, RFC 1191. */
 struct path_mtu {
@@ -168,8 +173,9 @@ struct device {
 
 /* Sizes of the maps. Hash maps without preallocation: memory follows the number of tunnels. */
 enum {
-	MAX_TUNNELS = 65536,
-	MAX_ENDPOINTS = 4 * MAX_TUNNELS,
+	MAX_TUNNELS = 16384,
+	MAX_ENDPOINTS = 2 * MAX_TUNNELS,
+	MAX_DROPS = 4 * MAX_TUNNELS,
 	MAX_DEVICES = 4096,
 };
 

@@ -114,6 +114,30 @@ static int spec_resolve(const struct model *want, struct tunnel_spec *spec, stru
 	return 0;
 }
 
+/* Give each new tunnel the smallest id that no other has. */
+static int ids_assign(struct model *want, struct error *err)
+{
+	bool *used = calloc(MAX_TUNNELS, sizeof(*used));
+	__u32 next = 0;
+	size_t i;
+
+	if (!used)
+		return refuse_kernel(err, -ENOMEM, "numbering the tunnels");
+	for (i = 0; i < want->count; i++)
+		if (want->tunnels[i].port && want->tunnels[i].record.id < MAX_TUNNELS)
+			used[want->tunnels[i].record.id] = true;
+	for (i = 0; i < want->count; i++) {
+		if (want->tunnels[i].port)
+			continue;
+		while (next < MAX_TUNNELS && used[next])
+			next++;
+		/* Behind the last one the map refuses it. */
+		want->tunnels[i].record.id = next < MAX_TUNNELS ? next++ : next;
+	}
+	free(used);
+	return 0;
+}
+
 static int tunnel_create(struct state *state, struct tunnel_entry *entry, __u32 mtu,
 			 struct tunnel *record, struct error *err)
 {
@@ -121,6 +145,9 @@ static int tunnel_create(struct state *state, struct tunnel_entry *entry, __u32 
 	struct anchor anchor = {};
 	int ret;
 
+	ret = counters_clear(&state->maps, record->id);
+	if (ret)
+		return refuse_kernel(err, ret, "making room for counters");
 	ret = anchor_create(&kind, mtu, &anchor, err);
 	if (ret)
 		return ret;
@@ -174,7 +201,9 @@ static int tunnel_settle(struct state *state, struct model *want, struct tunnel_
 		}
 	}
 	if (!link || memcmp(&record, &entry->record, sizeof(record))) {
-		ret = tunnels_put(&state->maps, entry->port, &record);
+		/* What was learned about the path may be about another path. */
+		ret = path_mtu_forget(&state->maps, record.id);
+		ret = ret ?: tunnels_put(&state->maps, entry->port, &record);
 		if (ret)
 			return refuse_kernel(err, ret, "storing tunnel %s", entry->spec.name);
 	}
@@ -344,6 +373,7 @@ static int converge(struct state *state, struct model *want, struct error *err)
 
 	ret = unfinished_remove(want, err);
 	ret = ret ?: tunnels_remove(state, want, err);
+	ret = ret ?: ids_assign(want, err);
 	for (i = 0; i < want->count && !ret; i++) {
 		ret = tunnel_settle(state, want, &want->tunnels[i], err);
 		if (ret)

@@ -8,6 +8,7 @@
 struct wanted {
 	struct endpoint4_key key;
 	struct endpoint value;
+	bool there; /* the kernel has just this */
 };
 
 /* By key, and a tunnel before a claim, and of claims that of the first tunnel. */
@@ -20,7 +21,7 @@ static int wanted_order(const void *a, const void *b)
 		return order;
 	if (one->value.flags != two->value.flags)
 		return one->value.flags & ENDPOINT_CLAIM ? 1 : -1;
-	return one->value.tunnel < two->value.tunnel ? -1 : one->value.tunnel > two->value.tunnel;
+	return one->value.id < two->value.id ? -1 : one->value.id > two->value.id;
 }
 
 static int key_order(const void *key, const void *element)
@@ -42,7 +43,7 @@ static void wanted_tunnel(const struct tunnel_entry *entry, struct wanted *wante
 			 .remote = record->remote.v4,
 			 .wrap = record->wrap,
 			 .payload = record->payload },
-		.value = { .tunnel = entry->port, .inner = record->inner },
+		.value = { .id = record->id, .inner = record->inner },
 	};
 	memcpy(wanted->value.mac, record->mac, sizeof(record->mac));
 	anchor_receive(record, entry->port, &wanted->value.rx_ifindex, &wanted->value.rx_flags);
@@ -117,11 +118,11 @@ static int endpoints_update(const struct maps *maps, struct wanted *all, size_t 
 			ret = endpoints_delete(maps, key);
 		else if (!memcmp(&found->value, (struct endpoint *)now.values + i,
 				 sizeof(found->value)))
-			found->value.tunnel = 0; /* it is there */
+			found->there = true;
 	}
 	elements_free(&now);
 	for (i = 0; i < count && !ret; i++)
-		if (all[i].value.tunnel)
+		if (!all[i].there)
 			ret = endpoints_put(maps, &all[i].key, &all[i].value);
 	return ret;
 }

@@ -257,6 +257,35 @@ static int state_pin(const struct tunnel_tc_bpf *skel, int dir)
 	return ret ?: pin_put(bpf_program__fd(skel->progs.xtun_decap), dir, PIN_DECAP);
 }
 
+/*
+ * How many tunnels a namespace has room for. An array per CPU takes its memory at once, so that it
+ * is bounded by that: 8 MB, but a thousand tunnels on the largest machine.
+ */
+static __u32 state_size(void)
+{
+	enum { MEMORY = 8 << 20, LEAST = 1024 };
+	int cpus = libbpf_num_possible_cpus();
+	size_t size = MEMORY / (sizeof(struct cpu_state) * (cpus > 0 ? cpus : 1));
+
+	return size < LEAST ? LEAST : size > MAX_TUNNELS ? MAX_TUNNELS : size;
+}
+
+static struct tunnel_tc_bpf *programs_load(void)
+{
+	struct tunnel_tc_bpf *skel = tunnel_tc_bpf__open();
+	int err;
+
+	if (!skel)
+		return NULL;
+	if (!bpf_map__set_max_entries(skel->maps.cpu_state, state_size()) &&
+	    !tunnel_tc_bpf__load(skel))
+		return skel;
+	err = errno;
+	tunnel_tc_bpf__destroy(skel);
+	errno = err;
+	return NULL;
+}
+
 int state_create(struct state *state, struct error *err)
 {
 	char unfinished[sizeof(state->name) + sizeof(UNFINISHED)];
@@ -264,7 +293,7 @@ int state_create(struct state *state, struct error *err)
 	int dir = -1, ret;
 
 	loader_words[0] = 0;
-	skel = tunnel_tc_bpf__open_and_load();
+	skel = programs_load();
 	if (!skel) {
 		ret = -errno;
 		return refuse_kernel(err, ret, "loading the BPF programs (%s)", loader_words);

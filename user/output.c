@@ -27,7 +27,7 @@ void output_drops(FILE *out)
 			drops[i].direction == DIRECTION_TX ? "tx" : "rx", drops[i].text);
 }
 
-static __u64 drops_sum(const struct cpu_state *counters, enum direction direction)
+static __u64 drops_sum(const struct counters *counters, enum direction direction)
 {
 	__u64 sum = 0;
 	size_t i;
@@ -69,7 +69,7 @@ static void tunnel_text(const struct tunnel_spec *spec)
 static void details_text(const struct state *state, const struct model *model,
 			 const struct tunnel_entry *entry)
 {
-	__u32 path = path_mtu_read(&state->maps, entry->port);
+	__u32 path = path_mtu_read(&state->maps, entry->record.id);
 
 	printf("\n    mtu %u anchor %s ifindex %u", mtu_now(model, entry),
 	       anchor_kind_name(entry->record.kind - 1), entry->record.anchor);
@@ -77,7 +77,7 @@ static void details_text(const struct state *state, const struct model *model,
 		printf(" pathmtu %u", path);
 }
 
-static void counters_text(const struct cpu_state *counters)
+static void counters_text(const struct counters *counters)
 {
 	size_t i;
 
@@ -90,7 +90,7 @@ static void counters_text(const struct cpu_state *counters)
 			printf("    drop %s %llu\n", drops[i].name, counters->drops[i]);
 }
 
-static json_t *counters_json(const struct cpu_state *counters)
+static json_t *counters_json(const struct counters *counters)
 {
 	json_t *reasons = json_object();
 	size_t i;
@@ -124,7 +124,7 @@ static json_t *tunnel_json(const struct options *options, const struct state *st
 {
 	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN];
 	const struct tunnel_spec *spec = &entry->spec;
-	__u32 path = path_mtu_read(&state->maps, entry->port);
+	__u32 path = path_mtu_read(&state->maps, entry->record.id);
 	json_t *tunnel;
 
 	tunnel = json_pack("{s:s, s:s, s:s, s:s}", "name", spec->name, "mode", spec->mode->name,
@@ -164,13 +164,13 @@ int output_tunnels(const struct options *options, const struct state *state,
 
 	for (i = 0; i < model->count; i++) {
 		const struct tunnel_entry *entry = &model->tunnels[i];
-		struct cpu_state counters = {};
+		struct counters counters = {};
 
 		if (only && only != entry)
 			continue;
 		/* A tunnel that another command deletes at this moment has none any more. */
 		if (options->stats)
-			counters_read(&state->maps, entry->port, &counters);
+			counters_read(&state->maps, entry->record.id, &counters);
 		if (options->json) {
 			tunnel = tunnel_json(options, state, model, entry);
 			if (options->stats)

@@ -9,7 +9,7 @@
 #include <time.h>
 
 static const char *const map_names[] = {
-	"tunnels", "endpoints4", "cpu_state", "path_mtus", "config", "devices", "canary",
+	"tunnels", "endpoints4", "cpu_state", "drops", "path_mtus", "config", "devices", "canary",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_COUNT, "a map without a name");
 
@@ -73,18 +73,6 @@ int tunnels_read(const struct maps *maps, struct elements *out)
 
 int tunnels_put(const struct maps *maps, __u32 port, const struct tunnel *record)
 {
-	int cpus = libbpf_num_possible_cpus(), err;
-	struct cpu_state *zero;
-
-	if (cpus < 0)
-		return cpus;
-	zero = calloc(cpus, sizeof(*zero));
-	if (!zero)
-		return -ENOMEM;
-	err = bpf_map_update_elem(maps->cpu_state, &port, zero, BPF_NOEXIST);
-	free(zero);
-	if (err && err != -EEXIST)
-		return err;
 	return bpf_map_update_elem(maps->tunnels, &port, record, BPF_ANY);
 }
 
@@ -97,10 +85,7 @@ static int map_delete(int fd, const void *key)
 
 int tunnels_delete(const struct maps *maps, __u32 port)
 {
-	int err = map_delete(maps->tunnels, &port);
-
-	err = err ?: map_delete(maps->cpu_state, &port);
-	return err ?: map_delete(maps->path_mtus, &port);
+	return map_delete(maps->tunnels, &port);
 }
 
 int endpoints_read(const struct maps *maps, struct elements *out)
@@ -145,38 +130,69 @@ int config_write(const struct maps *maps, const struct config *config)
 	return bpf_map_update_elem(maps->config, &only, config, BPF_ANY);
 }
 
-int counters_read(const struct maps *maps, __u32 port, struct cpu_state *sum)
+/* Room for one value of a per-CPU map, of @size bytes (a multiple of 8) per possible CPU. */
+static void *cpu_values(size_t size, int *cpus)
 {
-	int cpus = libbpf_num_possible_cpus(), err, cpu;
-	struct cpu_state *each;
-	size_t i;
+	*cpus = libbpf_num_possible_cpus();
+	return *cpus < 0 ? NULL : calloc(*cpus, size);
+}
 
-	if (cpus < 0)
-		return cpus;
-	each = calloc(cpus, sizeof(*each));
-	if (!each)
+int counters_clear(const struct maps *maps, __u32 id)
+{
+	struct drop_key key = { .id = id };
+	struct cpu_state *zero;
+	int cpus, err;
+
+	zero = cpu_values(sizeof(*zero), &cpus);
+	if (!zero)
 		return -ENOMEM;
-	err = bpf_map_lookup_elem(maps->cpu_state, &port, each);
-	if (!err)
-		*sum = (struct cpu_state){};
-	for (cpu = 0; !err && cpu < cpus; cpu++) {
+	err = bpf_map_update_elem(maps->cpu_state, &id, zero, BPF_ANY);
+	free(zero);
+	for (key.reason = 0; key.reason < DROP_MAX && !err; key.reason++)
+		err = map_delete(maps->drops, &key);
+	return err ?: path_mtu_forget(maps, id);
+}
+
+int counters_read(const struct maps *maps, __u32 id, struct counters *sum)
+{
+	struct drop_key key = { .id = id };
+	struct cpu_state *each;
+	int cpus, err, cpu;
+	__u64 *drops;
+
+	each = cpu_values(sizeof(*each), &cpus);
+	drops = cpu_values(sizeof(*drops), &cpus);
+	err = each && drops ? bpf_map_lookup_elem(maps->cpu_state, &id, each) : -ENOMEM;
+	if (err)
+		goto out;
+	*sum = (struct counters){};
+	for (cpu = 0; cpu < cpus; cpu++) {
 		sum->tx_packets += each[cpu].tx_packets;
 		sum->tx_bytes += each[cpu].tx_bytes;
 		sum->rx_packets += each[cpu].rx_packets;
 		sum->rx_bytes += each[cpu].rx_bytes;
-		for (i = 0; i < DROP_MAX; i++)
-			sum->drops[i] += each[cpu].drops[i];
 	}
+	for (key.reason = 0; key.reason < DROP_MAX; key.reason++)
+		if (!bpf_map_lookup_elem(maps->drops, &key, drops))
+			for (cpu = 0; cpu < cpus; cpu++)
+				sum->drops[key.reason] += drops[cpu];
+out:
 	free(each);
+	free(drops);
 	return err;
 }
 
-__u32 path_mtu_read(const struct maps *maps, __u32 port)
+int path_mtu_forget(const struct maps *maps, __u32 id)
+{
+	return map_delete(maps->path_mtus, &id);
+}
+
+__u32 path_mtu_read(const struct maps *maps, __u32 id)
 {
 	struct path_mtu path;
 	struct timespec now;
 
-	if (bpf_map_lookup_elem(maps->path_mtus, &port, &path) ||
+	if (bpf_map_lookup_elem(maps->path_mtus, &id, &path) ||
 	    clock_gettime(CLOCK_MONOTONIC, &now))
 		return 0;
 	return path.expires > now.tv_sec * 1000000000ULL + now.tv_nsec ? path.mtu : 0;

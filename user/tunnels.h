@@ -13,7 +13,7 @@
 
 /* File descriptors, -1: not open. The order is that of map_names[] in tunnels.c. */
 struct maps {
-	int tunnels, endpoints4, cpu_state, path_mtus, config, devices, canary;
+	int tunnels, endpoints4, cpu_state, drops, path_mtus, config, devices, canary;
 };
 
 enum { MAP_COUNT = sizeof(struct maps) / sizeof(int) };
@@ -32,10 +32,13 @@ void elements_free(struct elements *elements);
 
 /* Keys __u32 (port), values struct tunnel. */
 int tunnels_read(const struct maps *maps, struct elements *out);
-/* Insert or replace in one step; the per-CPU state is made before, and kept when it is there. */
+/* Insert or replace in one step. */
 int tunnels_put(const struct maps *maps, __u32 port, const struct tunnel *record);
 /* Absent is fine. */
 int tunnels_delete(const struct maps *maps, __u32 port);
+
+/* Make id @id ready for a new tunnel: nothing counted, nothing learned. -E2BIG: ids end before. */
+int counters_clear(const struct maps *maps, __u32 id);
 
 /* Keys struct endpoint4_key, values struct endpoint. */
 int endpoints_read(const struct maps *maps, struct elements *out);
@@ -51,11 +54,17 @@ int devices_delete(const struct maps *maps, __u32 ifindex);
 int config_read(const struct maps *maps, struct config *config);
 int config_write(const struct maps *maps, const struct config *config);
 
-/* Counters of one tunnel summed over all CPUs; the route cache in @sum is meaningless. */
-int counters_read(const struct maps *maps, __u32 port, struct cpu_state *sum);
+struct counters {
+	__u64 tx_packets, tx_bytes, rx_packets, rx_bytes;
+	__u64 drops[DROP_MAX];
+};
 
-/* Reported path MTU of a tunnel, 0: none, or too old. */
-__u32 path_mtu_read(const struct maps *maps, __u32 port);
+/* Counters of one tunnel summed over all CPUs. */
+int counters_read(const struct maps *maps, __u32 id, struct counters *sum);
+
+/* Reported path MTU of a tunnel, 0: none, or too old; and forget it. */
+__u32 path_mtu_read(const struct maps *maps, __u32 id);
+int path_mtu_forget(const struct maps *maps, __u32 id);
 
 /* Make the canary sing for this namespace, and ask whether the one behind @fd still does. */
 int canary_set(const struct maps *maps);

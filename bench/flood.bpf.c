@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The two ends of a measurement: frames that appear to arrive on a device, and their count at the other end. */
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+
+enum { FRAME_MAX = 2048, PASS = 2, SHOT = 2 };
+
+/* What is sent: set before the program runs. */
+__u8 frame[FRAME_MAX];
+__u32 frame_len;
+
+/* What arrived: how many, and the bytes of the first. */
+__u64 count;
+__u8 sample[FRAME_MAX];
+__u32 sample_len;
+
+struct xdp_md {
+	__u32 data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex;
+};
+
+/* Test runs reuse their buffers, and the stack has written to them: fill each anew. */
+SEC("xdp")
+int flood(struct xdp_md *ctx)
+{
+	/* In a form in which every verifier sees that it is 1 .. FRAME_MAX. */
+	bpf_xdp_store_bytes(ctx, 0, frame, ((frame_len - 1) & (FRAME_MAX - 1)) + 1);
+	return PASS;
+}
+
+SEC("tc")
+int sink(struct __sk_buff *ctx)
+{
+	__u32 len = ((ctx->len - 1) & (FRAME_MAX - 1)) + 1;
+
+	if (!count && !bpf_skb_load_bytes(ctx, 0, sample, len))
+		sample_len = len;
+	__sync_fetch_and_add(&count, 1);
+	return SHOT;
+}
+
+char LICENSE[] SEC("license") = "GPL";
