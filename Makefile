@@ -29,7 +29,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 .DELETE_ON_ERROR:
-.SECONDARY: $(SKELETONS) $(BPF_OBJECTS)
+.SECONDARY:
 .PHONY: all deps install uninstall clean help check check-bpf check-net check-lab test demo bench bench-lab lab-shell completion tests fuzz
 all: $(BUILD)/xtun
 
@@ -62,10 +62,23 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(SOURCES) | $(SKELETONS)
 	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -Iinclude -I$(BUILD) -Iuser $< \
 		$(filter-out user/main.c,$(SOURCES)) $(LIBS) -o $@
 
+$(BUILD)/bench/%.bpf.o: bench/%.bpf.c Makefile
+	$(call say,CLANG,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
+$(BUILD)/bench/%: bench/%.c $(BUILD)/bench/%.skel.h
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -I$(BUILD)/bench $< -lbpf -o $@
+
 tests: $(UNIT_TESTS)
 fuzz: $(FUZZERS)
 
--include $(wildcard $(BUILD)/user/*.d $(BUILD)/bpf/*.d $(BUILD)/tests/*.d)
+-include $(wildcard $(BUILD)/*/*.d)
 
 deps: ## install the Debian packages that are missing (root)
 	$(Q)scripts/deps $(BUILD_PACKAGES) $(TEST_PACKAGES)
@@ -104,13 +117,13 @@ check-lab: all ## virtual machines with Debian's kernels
 	$(Q)tests/run lab
 
 lab-shell: all ## a shell in a virtual machine: make lab-shell KERNEL=6.1
-	$(Q)tests/lab/boot --shell $(or $(KERNEL),6.1)
+	$(Q)tests/lab/boot -s $(or $(KERNEL),6.1)
 
-bench: all ## measure: table on the screen, JSON in build/ (root)
+bench: all $(BUILD)/bench/flood ## measure: table on the screen, JSON in build/ (root)
 	$(Q)tests/isolate bench/run
 
-bench-lab: all ## instructions per packet on the lab's kernels
-	$(Q)bench/lab
+bench-lab: all $(BUILD)/bench/flood ## instructions per packet on the lab's kernels
+	$(Q)bench/lab $(KERNEL)
 
 clean: ## remove build/
 	rm -rf $(BUILD)
