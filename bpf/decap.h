@@ -35,11 +35,8 @@ static __always_inline bool decap_is_local(ctx_t *ctx, __be32 local)
 	return ret == BPF_FIB_LKUP_RET_NOT_FWDED || ret == BPF_FIB_LKUP_RET_FWD_DISABLED;
 }
 
-/*
- * The endpoint that takes a packet from @key->remote to @key->local, in the order of
- * ip_tunnel_lookup(): both addresses, remote alone, local alone, key alone. NULL: not ours.
- */
-static __always_inline const struct endpoint *endpoint_find(ctx_t *ctx, struct endpoint4_key *key)
+/* As endpoint_find(), for endpoints that are not in the slot of their addresses. */
+static __noinline const struct endpoint *endpoint_search(ctx_t *ctx, struct endpoint4_key *key)
 {
 	__be32 local = key->local;
 	const struct endpoint *end;
@@ -47,7 +44,7 @@ static __always_inline const struct endpoint *endpoint_find(ctx_t *ctx, struct e
 	__u32 zero = 0;
 
 	end = bpf_map_lookup_elem(&endpoints4, key);
-	if (likely(end))
+	if (end)
 		return end;
 	cfg = bpf_map_lookup_elem(&config, &zero);
 	if (!cfg || !cfg->shapes)
@@ -73,6 +70,22 @@ static __always_inline const struct endpoint *endpoint_find(ctx_t *ctx, struct e
 			return decap_is_local(ctx, local) ? end : NULL;
 	}
 	return NULL;
+}
+
+/*
+ * The endpoint that takes a packet from @key->remote to @key->local, in the order of
+ * ip_tunnel_lookup(): both addresses, remote alone, local alone, key alone. NULL: not ours.
+ */
+static __always_inline const struct endpoint *endpoint_find(ctx_t *ctx, struct endpoint4_key *key)
+{
+	const struct endpoint4_slot *slot;
+	__u32 i = endpoint4_slot(key->local, key->remote);
+
+	slot = bpf_map_lookup_elem(&slots4, &i);
+	if (likely(slot && slot->key.local == key->local && slot->key.remote == key->remote &&
+		   slot->key.wrap == key->wrap && slot->key.payload == key->payload))
+		return &slot->end;
+	return endpoint_search(ctx, key);
 }
 
 /* Check outer and inner header of a packet that is ours. Returns 0 or a refusal; @out is set on

@@ -99,6 +99,26 @@ struct endpoint {
 };
 _Static_assert(sizeof(struct endpoint) == 20, "struct endpoint is part of the layout");
 
+/*
+ * The fast way to endpoints that have both addresses: one slot per hash, looked at before the map.
+ * Of tunnels that share a slot one has it; the others are found in the map. A slot is free when its
+ * addresses are zero. Its address is written last and cleared first, with a grace period before
+ * anything else changes, so that whoever finds its packet's addresses in a slot may use the rest.
+ */
+struct endpoint4_slot {
+	struct endpoint4_key key;
+	struct endpoint end;
+};
+_Static_assert(sizeof(struct endpoint4_slot) == 32, "struct endpoint4_slot is part of the layout");
+
+enum { SLOT_BITS = 12 };
+
+/* The slot for two addresses in network byte order. Multiplicative hashing (Knuth, TAOCP 6.4). */
+static inline __u32 endpoint4_slot(__be32 local, __be32 remote)
+{
+	return ((__u32)local * 0x9e3779b1u + (__u32)remote) * 0x85ebca6bu >> (32 - SLOT_BITS);
+}
+
 /* Which wildcard shapes of endpoints exist: bits in struct config, in the order in which the kernel
  * tries them. */
 enum shape {

@@ -2,8 +2,12 @@
 #include "endpoints.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 struct wanted {
 	struct endpoint4_key key;
@@ -127,6 +131,75 @@ static int endpoints_update(const struct maps *maps, struct wanted *all, size_t 
 	return ret;
 }
 
+/*
+ * Wait until no program runs that began before: the kernel's synchronize_rcu(). Kernels that run
+ * with nohz_full= refuse it.
+ */
+static bool grace_period(void)
+{
+	return !syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+/* What the slots shall hold: of the endpoints that share one, the first. */
+static struct endpoint4_slot *slots_wanted(const struct wanted *all, size_t count)
+{
+	struct endpoint4_slot *slots = calloc(1 << SLOT_BITS, sizeof(*slots));
+	size_t i;
+
+	for (i = 0; slots && i < count; i++) {
+		struct endpoint4_slot *slot;
+
+		if (!all[i].key.local || !all[i].key.remote)
+			continue;
+		slot = &slots[endpoint4_slot(all[i].key.local, all[i].key.remote)];
+		if (!slot->key.local)
+			*slot = (struct endpoint4_slot){ all[i].key, all[i].value };
+	}
+	return slots;
+}
+
+static void slot_publish(struct endpoint4_slot *slot, const struct endpoint4_slot *want)
+{
+	slot->end = want->end;
+	slot->key.wrap = want->key.wrap;
+	slot->key.payload = want->key.payload;
+	slot->key.remote = want->key.remote;
+	__atomic_store_n(&slot->key.local, want->key.local, __ATOMIC_RELEASE);
+}
+
+/*
+ * See struct endpoint4_slot. While a slot is empty, the map answers; without a grace period it stays
+ * empty, which costs time and nothing else.
+ */
+static void slots_update(struct endpoint4_slot *now, const struct endpoint4_slot *want)
+{
+	size_t i, changed = 0;
+
+	for (i = 0; i < 1 << SLOT_BITS; i++)
+		if (memcmp(&now[i], &want[i], sizeof(now[i]))) {
+			__atomic_store_n(&now[i].key.local, 0, __ATOMIC_RELEASE);
+			changed++;
+		}
+	if (!changed || !grace_period())
+		return;
+	for (i = 0; i < 1 << SLOT_BITS; i++)
+		if (memcmp(&now[i], &want[i], sizeof(now[i])))
+			slot_publish(&now[i], &want[i]);
+}
+
+static int slots_apply(const struct maps *maps, const struct wanted *all, size_t count)
+{
+	struct endpoint4_slot *want = slots_wanted(all, count), *now = slots_map(maps);
+	int ret = want && now ? 0 : -ENOMEM;
+
+	if (!ret)
+		slots_update(now, want);
+	if (now)
+		slots_unmap(now);
+	free(want);
+	return ret;
+}
+
 int endpoints_apply(const struct maps *maps, const struct model *want)
 {
 	struct wanted *all = calloc(2 * want->count + 1, sizeof(*all));
@@ -143,6 +216,7 @@ int endpoints_apply(const struct maps *maps, const struct model *want)
 		ret = config_write(maps, &config);
 	}
 	ret = ret ?: endpoints_update(maps, all, count);
+	ret = ret ?: slots_apply(maps, all, count);
 	free(all);
 	return ret;
 }

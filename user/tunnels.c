@@ -6,10 +6,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 static const char *const map_names[] = {
-	"tunnels", "endpoints4", "cpu_state", "drops", "path_mtus", "config", "devices", "canary",
+	"tunnels", "endpoints4", "slots4", "cpu_state", "drops", "path_mtus", "config", "devices", "canary",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_COUNT, "a map without a name");
 
@@ -103,6 +104,20 @@ int endpoints_put(const struct maps *maps, const struct endpoint4_key *key,
 int endpoints_delete(const struct maps *maps, const struct endpoint4_key *key)
 {
 	return map_delete(maps->endpoints4, key);
+}
+
+enum { SLOTS_SIZE = sizeof(struct endpoint4_slot) << SLOT_BITS };
+
+struct endpoint4_slot *slots_map(const struct maps *maps)
+{
+	void *slots = mmap(NULL, SLOTS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, maps->slots4, 0);
+
+	return slots == MAP_FAILED ? NULL : slots;
+}
+
+void slots_unmap(struct endpoint4_slot *slots)
+{
+	munmap(slots, SLOTS_SIZE);
 }
 
 int devices_read(const struct maps *maps, struct elements *out)

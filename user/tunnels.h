@@ -13,7 +13,7 @@
 
 /* File descriptors, -1: not open. The order is that of map_names[] in tunnels.c. */
 struct maps {
-	int tunnels, endpoints4, cpu_state, drops, path_mtus, config, devices, canary;
+	int tunnels, endpoints4, slots4, cpu_state, drops, path_mtus, config, devices, canary;
 };
 
 enum { MAP_COUNT = sizeof(struct maps) / sizeof(int) };
@@ -45,6 +45,10 @@ int endpoints_read(const struct maps *maps, struct elements *out);
 int endpoints_put(const struct maps *maps, const struct endpoint4_key *key,
 		  const struct endpoint *value);
 int endpoints_delete(const struct maps *maps, const struct endpoint4_key *key);
+
+/* The slots, 1 << SLOT_BITS of them, as the programs see them; NULL when they cannot be mapped. */
+struct endpoint4_slot *slots_map(const struct maps *maps);
+void slots_unmap(struct endpoint4_slot *slots);
 
 /* Keys __u32 (ifindex), values struct device. */
 int devices_read(const struct maps *maps, struct elements *out);
