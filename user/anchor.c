@@ -7,21 +7,28 @@
 #include <sys/random.h>
 
 /*
- * What the kinds differ in. A device that is not a pair drops on transmit what its egress program
- * does not redirect (dummy_xmit(); ifb_xmit() for packets that nobody redirected to it). The hidden
- * half of a pair gets frames for a hardware address that is not its own, and the stack drops those.
+ * What the kinds differ in. All drop on transmit what the program does not redirect: dummy_xmit(),
+ * ifb_xmit() for packets that nobody redirected to it, netkit by its policy. The hidden half of a
+ * veth pair gets frames for a hardware address that is not its own, and the stack drops those.
  */
 static const struct kind {
 	const char *name;
 	bool pair;
+	enum anchor_hook hook;
+	bool own_mac; /* the kernel gives it one, and takes no other */
 } kinds[ANCHOR_MAX] = {
-	[ANCHOR_DUMMY] = { .name = "dummy" },
-	[ANCHOR_IFB] = { .name = "ifb" },
-	[ANCHOR_VETH] = { .name = "veth", .pair = true },
+	[ANCHOR_DUMMY] = { .name = "dummy", .hook = HOOK_TC_EGRESS },
+	[ANCHOR_IFB] = { .name = "ifb", .hook = HOOK_TC_EGRESS },
+	[ANCHOR_VETH] = { .name = "veth", .pair = true, .hook = HOOK_TC_INGRESS },
+	[ANCHOR_NETKIT] = { .name = "netkit", .pair = true, .hook = HOOK_NETKIT, .own_mac = true },
 };
 
-/* The order in which `auto` tries them. */
-static const enum anchor_kind preference[] = { ANCHOR_DUMMY, ANCHOR_IFB, ANCHOR_VETH };
+/*
+ * The order in which `auto` tries them: the cheapest first (bench-lab). Pairs cost more, and in
+ * return `ip -s link` and tcpdump on them see both directions.
+ */
+static const enum anchor_kind preference[] = { ANCHOR_DUMMY, ANCHOR_IFB, ANCHOR_NETKIT,
+					       ANCHOR_VETH };
 
 const char *anchor_kind_name(size_t i)
 {
@@ -38,42 +45,56 @@ enum anchor_kind anchor_kind_parse(const char *name)
 	return ANCHOR_AUTO;
 }
 
-static int anchor_create_kind(enum anchor_kind kind, __u32 mtu, struct anchor *anchor)
+/* Make the device under names that nobody else has; @name and @half are set. */
+static int anchor_add(const struct kind *kind, __u32 mtu, const __u8 *mac, char *name, char *half)
+{
+	struct link_new want = {
+		.kind = kind->name,
+		.name = name,
+		.peer = kind->pair ? half : NULL,
+		.mac = kind->own_mac ? NULL : mac,
+		.mtu = mtu,
+		.flags = IFF_NOARP,
+		.drop = kind->hook == HOOK_NETKIT,
+	};
+	int err = -EEXIST, tries;
+	__u32 salt;
+
+	for (tries = 0; tries < 8 && err == -EEXIST; tries++) {
+		if (getrandom(&salt, sizeof(salt), 0) != sizeof(salt))
+			return -EIO;
+		snprintf(name, IFNAMSIZ, ANCHOR_UNFINISHED "%08x", salt);
+		snprintf(half, IFNAMSIZ, ANCHOR_HALF "%08x", salt);
+		err = netlink_link_add(&want);
+	}
+	return err;
+}
+
+static int anchor_create_kind(const struct kind *kind, __u32 mtu, struct anchor *anchor)
 {
 	char name[IFNAMSIZ], half[IFNAMSIZ];
 	struct link link, peer;
-	struct link_new want = {
-		.kind = kinds[kind].name,
-		.name = name,
-		.peer = kinds[kind].pair ? half : NULL,
-		.mac = anchor->mac,
-		.mtu = mtu,
-		.flags = IFF_NOARP,
-	};
-	__u32 salt;
 	int err;
 
-	if (getrandom(&salt, sizeof(salt), 0) != sizeof(salt) ||
-	    getrandom(anchor->mac, sizeof(anchor->mac), 0) != sizeof(anchor->mac))
+	if (getrandom(anchor->mac, sizeof(anchor->mac), 0) != sizeof(anchor->mac))
 		return -EIO;
 	anchor->mac[0] = (anchor->mac[0] & 0xfe) | 0x02; /* one host, locally administered */
-	snprintf(name, sizeof(name), ANCHOR_UNFINISHED "%08x", salt);
-	snprintf(half, sizeof(half), ANCHOR_HALF "%06x", salt & 0xffffff);
-	err = netlink_link_add(&want);
+	err = anchor_add(kind, mtu, anchor->mac, name, half);
+	err = err ?: netlink_link_by_name(name, &link);
 	if (err)
 		return err;
-	err = netlink_link_by_name(name, &link);
-	if (err)
-		return err;
-	anchor->ifindex = link.ifindex;
-	anchor->port = link.ifindex;
-	anchor->port_ingress = kinds[kind].pair;
-	if (!kinds[kind].pair)
+	memcpy(anchor->mac, link.mac, sizeof(anchor->mac));
+	anchor->hook = kind->hook;
+	anchor->ifindex = anchor->port = anchor->attached = link.ifindex;
+	if (!kind->pair)
 		return 0;
 	err = netlink_link_by_name(half, &peer);
 	if (err)
 		return err;
+	/* netkit_xmit() hands the packet to its program as one of the other half already. */
 	anchor->port = peer.ifindex;
+	if (kind->hook == HOOK_TC_INGRESS)
+		anchor->attached = peer.ifindex;
 	err = netlink_link_no_ipv6(peer.ifindex);
 	/* The pair carries packets only while both halves are up; the visible one decides. */
 	return err ?: netlink_link_set(peer.ifindex, NULL, 0, true);
@@ -85,14 +106,14 @@ int anchor_create(enum anchor_kind *kind, __u32 mtu, struct anchor *anchor, stru
 	size_t i;
 
 	if (*kind != ANCHOR_AUTO) {
-		ret = anchor_create_kind(*kind, mtu, anchor);
+		ret = anchor_create_kind(&kinds[*kind], mtu, anchor);
 		return ret ? refuse_kernel(err, ret, "anchor %s: creating the device",
 					   kinds[*kind].name)
 			   : 0;
 	}
 	for (i = 0; i < sizeof(preference) / sizeof(preference[0]) && ret == -EOPNOTSUPP; i++) {
 		*kind = preference[i];
-		ret = anchor_create_kind(*kind, mtu, anchor);
+		ret = anchor_create_kind(&kinds[*kind], mtu, anchor);
 	}
 	return ret ? refuse_kernel(err, ret, "creating the tunnel's device (%s)", kinds[*kind].name)
 		   : 0;

@@ -10,17 +10,32 @@
 #include "tunnel.h"
 
 /* As stored in struct tunnel; ANCHOR_AUTO only in what a user asks for. New kinds are appended. */
-enum anchor_kind { ANCHOR_AUTO, ANCHOR_DUMMY, ANCHOR_IFB, ANCHOR_VETH, ANCHOR_MAX };
+enum anchor_kind {
+	ANCHOR_AUTO,
+	ANCHOR_DUMMY,
+	ANCHOR_IFB,
+	ANCHOR_VETH,
+	ANCHOR_NETKIT,
+	ANCHOR_MAX
+};
 
 /* Devices with this prefix are being made, or were when their command was killed. */
 #define ANCHOR_UNFINISHED "xtun~"
 /* The hidden half of a pair. */
-#define ANCHOR_HALF "xtun-half"
+#define ANCHOR_HALF "xtun-h"
+
+/* Where the encapsulating program is attached. */
+enum anchor_hook {
+	HOOK_TC_EGRESS,  /* of the device */
+	HOOK_TC_INGRESS, /* of the hidden half */
+	HOOK_NETKIT,     /* in the device's own transmit function */
+};
 
 struct anchor {
-	__u32 ifindex;     /* carries the name */
-	__u32 port;        /* where the encapsulating program runs */
-	bool port_ingress; /* at its tc ingress, else egress */
+	__u32 ifindex;  /* carries the name */
+	__u32 port;     /* the device that the program sees */
+	__u32 attached; /* the one that it is attached to */
+	enum anchor_hook hook;
 	__u8 mac[6];
 };
 

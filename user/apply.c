@@ -160,7 +160,7 @@ static int tunnel_create(struct state *state, struct tunnel_entry *entry, __u32 
 		if (ret)
 			return refuse_kernel(err, ret, "preparing the tunnel's device");
 	}
-	ret = port_attach(state, anchor.port, anchor.port_ingress, err);
+	ret = port_attach(state, &anchor, err);
 	if (!ret)
 		entry->port = anchor.port;
 	return ret;

@@ -22,6 +22,8 @@
 /* BPF_TCX_INGRESS and BPF_TCX_EGRESS (Linux 6.6), which the headers of Debian 12 do not have. */
 #define ATTACH_TCX_INGRESS ((enum bpf_attach_type)46)
 #define ATTACH_TCX_EGRESS  ((enum bpf_attach_type)47)
+/* BPF_NETKIT_PRIMARY, Linux 6.7. */
+#define ATTACH_NETKIT ((enum bpf_attach_type)54)
 
 enum {
 	/* Our filters on kernels without tcx; the handle says "xtun". */
@@ -417,11 +419,10 @@ static bool link_alive(struct state *state, const char *name)
 	return false;
 }
 
-static int tcx_attach(struct state *state, int prog, __u32 ifindex, bool ingress, const char *name)
+static int link_attach(struct state *state, int prog, __u32 ifindex, enum bpf_attach_type type,
+		       const char *name)
 {
-	int fd = bpf_link_create(prog, ifindex, ingress ? ATTACH_TCX_INGRESS : ATTACH_TCX_EGRESS,
-				 NULL),
-	    ret;
+	int fd = bpf_link_create(prog, ifindex, type, NULL), ret;
 
 	if (fd < 0)
 		return fd;
@@ -488,7 +489,8 @@ static int program_attach(struct state *state, int prog, __u32 ifindex, bool ing
 	int ret = -EINVAL;
 
 	if (!(*flags & DEVICE_CLSACT))
-		ret = tcx_attach(state, prog, ifindex, ingress, name);
+		ret = link_attach(state, prog, ifindex,
+				  ingress ? ATTACH_TCX_INGRESS : ATTACH_TCX_EGRESS, name);
 	if (ret != -EINVAL)
 		return ret;
 	ret = clsact_attach(prog, ifindex, ingress, &qdisc);
@@ -497,16 +499,20 @@ static int program_attach(struct state *state, int prog, __u32 ifindex, bool ing
 	return ret;
 }
 
-int port_attach(struct state *state, __u32 ifindex, bool ingress, struct error *err)
+int port_attach(struct state *state, const struct anchor *anchor, struct error *err)
 {
 	__u32 flags = 0;
 	char name[32];
 	int ret;
 
-	snprintf(name, sizeof(name), LINK_PORT "%u", ifindex);
+	snprintf(name, sizeof(name), LINK_PORT "%u", anchor->port);
 	if (link_alive(state, name))
 		return 0;
-	ret = program_attach(state, state->encap, ifindex, ingress, name, &flags);
+	if (anchor->hook == HOOK_NETKIT)
+		ret = link_attach(state, state->encap, anchor->attached, ATTACH_NETKIT, name);
+	else
+		ret = program_attach(state, state->encap, anchor->attached,
+				     anchor->hook == HOOK_TC_INGRESS, name, &flags);
 	return ret ? refuse_kernel(err, ret, "attaching to the tunnel's device") : 0;
 }
 

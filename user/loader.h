@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "anchor.h"
 #include "log.h"
 #include "tunnels.h"
 
@@ -55,9 +56,8 @@ int journal_write(struct state *state, const char *text, struct error *err);
 int journal_read(struct state *state, char **text, struct error *err);
 int journal_remove(struct state *state, struct error *err);
 
-/* Attach the encapsulating program to a port, at its tc ingress or egress. It goes with the device.
- */
-int port_attach(struct state *state, __u32 ifindex, bool ingress, struct error *err);
+/* Attach the encapsulating program to an anchor. It goes with the device. */
+int port_attach(struct state *state, const struct anchor *anchor, struct error *err);
 
 /* Remove the pins of ports for which @known says no. */
 void port_forget(struct state *state, bool (*known)(__u32 ifindex, void *data), void *data);

@@ -289,11 +289,11 @@ const struct keyword tunnel_keywords[] = {
 	  .help = "DF of outer packets is that of the inner packet" },
 	{ .name = "anchor",
 	  .value = "KIND",
-	  .expects = "auto, dummy, ifb or veth",
+	  .expects = "auto, dummy, ifb, veth or netkit",
 	  .bit = GIVEN_ANCHOR,
 	  .parse = anchor_parse,
 	  .print = anchor_print,
-	  .help = "kind of device: dummy, ifb, veth; default auto: the first of these that the "
+	  .help = "kind of device; default auto: the first of dummy, ifb, netkit, veth that the "
 		  "kernel has" },
 };
 

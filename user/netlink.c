@@ -14,6 +14,9 @@
 
 enum { REQUEST_MAX = 1024 };
 
+/* linux/if_link.h of Linux 6.7, which Debian 12 does not have: the policy of the device itself. */
+enum { NETKIT_POLICY = 3, NETKIT_DROP = 2 };
+
 static struct mnl_socket *nl_socket;
 static unsigned int sequence;
 
@@ -195,11 +198,15 @@ int netlink_link_add(const struct link_new *want)
 	info->ifi_change = want->flags;
 	mnl_attr_put_strz(request, IFLA_IFNAME, want->name);
 	mnl_attr_put_u32(request, IFLA_MTU, want->mtu);
-	mnl_attr_put(request, IFLA_ADDRESS, 6, want->mac);
+	if (want->mac)
+		mnl_attr_put(request, IFLA_ADDRESS, 6, want->mac);
 	linkinfo = mnl_attr_nest_start(request, IFLA_LINKINFO);
 	mnl_attr_put_strz(request, IFLA_INFO_KIND, want->kind);
 	if (want->peer) {
 		data = mnl_attr_nest_start(request, IFLA_INFO_DATA);
+		if (want->drop)
+			mnl_attr_put_u32(request, NETKIT_POLICY, NETKIT_DROP);
+		/* Both kinds of pair have the same number for it. */
 		peer = mnl_attr_nest_start(request, VETH_INFO_PEER);
 		mnl_nlmsg_put_extra_header(request, sizeof(*info));
 		mnl_attr_put_strz(request, IFLA_IFNAME, want->peer);

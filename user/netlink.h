@@ -34,9 +34,10 @@ struct link_new {
 	const char *kind;
 	const char *name;
 	const char *peer; /* name of the other half, for kinds that are pairs */
-	const __u8 *mac;
+	const __u8 *mac;  /* NULL: as the kernel likes */
 	__u32 mtu;
 	__u32 flags; /* IFF_* to set, of IFF_NOARP and IFF_UP */
+	bool drop; /* netkit: what no program takes is dropped, not handed to the other half */
 };
 
 /* Create a device. -EOPNOTSUPP when the kernel does not know the kind, -EEXIST when the name is
