@@ -45,8 +45,9 @@ enum anchor_kind anchor_kind_parse(const char *name)
 	return ANCHOR_AUTO;
 }
 
-/* Make the device under names that nobody else has; @name and @half are set. */
-static int anchor_add(const struct kind *kind, __u32 mtu, const __u8 *mac, char *name, char *half)
+/* Make the device; @half, the name of its other half, is set. */
+static int anchor_add(const struct kind *kind, const char *name, __u32 mtu, const __u8 *mac,
+		      char *half)
 {
 	struct link_new want = {
 		.kind = kind->name,
@@ -54,32 +55,29 @@ static int anchor_add(const struct kind *kind, __u32 mtu, const __u8 *mac, char 
 		.peer = kind->pair ? half : NULL,
 		.mac = kind->own_mac ? NULL : mac,
 		.mtu = mtu,
+		.group = ANCHOR_UNFINISHED,
 		.flags = IFF_NOARP,
 		.drop = kind->hook == HOOK_NETKIT,
 	};
-	int err = -EEXIST, tries;
 	__u32 salt;
 
-	for (tries = 0; tries < 8 && err == -EEXIST; tries++) {
-		if (getrandom(&salt, sizeof(salt), 0) != sizeof(salt))
-			return -EIO;
-		snprintf(name, IFNAMSIZ, ANCHOR_UNFINISHED "%08x", salt);
-		snprintf(half, IFNAMSIZ, ANCHOR_HALF "%08x", salt);
-		err = netlink_link_add(&want);
-	}
-	return err;
+	if (getrandom(&salt, sizeof(salt), 0) != sizeof(salt))
+		return -EIO;
+	snprintf(half, IFNAMSIZ, ANCHOR_HALF "%08x", salt);
+	return netlink_link_add(&want);
 }
 
-static int anchor_create_kind(const struct kind *kind, __u32 mtu, struct anchor *anchor)
+static int anchor_create_kind(const struct kind *kind, const char *name, __u32 mtu,
+			      struct anchor *anchor)
 {
-	char name[IFNAMSIZ], half[IFNAMSIZ];
 	struct link link, peer;
+	char half[IFNAMSIZ];
 	int err;
 
 	if (getrandom(anchor->mac, sizeof(anchor->mac), 0) != sizeof(anchor->mac))
 		return -EIO;
 	anchor->mac[0] = (anchor->mac[0] & 0xfe) | 0x02; /* one host, locally administered */
-	err = anchor_add(kind, mtu, anchor->mac, name, half);
+	err = anchor_add(kind, name, mtu, anchor->mac, half);
 	err = err ?: netlink_link_by_name(name, &link);
 	if (err)
 		return err;
@@ -97,23 +95,24 @@ static int anchor_create_kind(const struct kind *kind, __u32 mtu, struct anchor 
 		anchor->attached = peer.ifindex;
 	err = netlink_link_no_ipv6(peer.ifindex);
 	/* The pair carries packets only while both halves are up; the visible one decides. */
-	return err ?: netlink_link_set(peer.ifindex, NULL, 0, true);
+	return err ?: netlink_link_up(peer.ifindex);
 }
 
-int anchor_create(enum anchor_kind *kind, __u32 mtu, struct anchor *anchor, struct error *err)
+int anchor_create(enum anchor_kind *kind, const char *name, __u32 mtu, struct anchor *anchor,
+		  struct error *err)
 {
 	int ret = -EOPNOTSUPP;
 	size_t i;
 
 	if (*kind != ANCHOR_AUTO) {
-		ret = anchor_create_kind(&kinds[*kind], mtu, anchor);
+		ret = anchor_create_kind(&kinds[*kind], name, mtu, anchor);
 		return ret ? refuse_kernel(err, ret, "anchor %s: creating the device",
 					   kinds[*kind].name)
 			   : 0;
 	}
 	for (i = 0; i < sizeof(preference) / sizeof(preference[0]) && ret == -EOPNOTSUPP; i++) {
 		*kind = preference[i];
-		ret = anchor_create_kind(&kinds[*kind], mtu, anchor);
+		ret = anchor_create_kind(&kinds[*kind], name, mtu, anchor);
 	}
 	return ret ? refuse_kernel(err, ret, "creating the tunnel's device (%s)", kinds[*kind].name)
 		   : 0;

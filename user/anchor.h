@@ -10,17 +10,13 @@
 #include "tunnel.h"
 
 /* As stored in struct tunnel; ANCHOR_AUTO only in what a user asks for. New kinds are appended. */
-enum anchor_kind {
-	ANCHOR_AUTO,
-	ANCHOR_DUMMY,
-	ANCHOR_IFB,
-	ANCHOR_VETH,
-	ANCHOR_NETKIT,
-	ANCHOR_MAX
-};
+enum anchor_kind { ANCHOR_AUTO, ANCHOR_DUMMY, ANCHOR_IFB, ANCHOR_VETH, ANCHOR_NETKIT, ANCHOR_MAX };
 
-/* Devices with this prefix are being made, or were when their command was killed. */
-#define ANCHOR_UNFINISHED "xtun~"
+/*
+ * The device group ("xtun") of devices that are being made, or are about to be deleted, or were
+ * when their command was killed. Its members are nobody's tunnels.
+ */
+#define ANCHOR_UNFINISHED 0x7874756e
 /* The hidden half of a pair. */
 #define ANCHOR_HALF "xtun-h"
 
@@ -46,11 +42,12 @@ const char *anchor_kind_name(size_t i);
 enum anchor_kind anchor_kind_parse(const char *name);
 
 /*
- * Create an unfinished device of *@kind with MTU @mtu; ANCHOR_AUTO takes the first kind that the
- * kernel has, and *@kind says which. The device drops whatever is sent to it. Returns 0 or a
+ * Create a device @name of *@kind with MTU @mtu, unfinished; ANCHOR_AUTO takes the first kind that
+ * the kernel has, and *@kind says which. The device drops whatever is sent to it. Returns 0 or a
  * negative errno with @err.
  */
-int anchor_create(enum anchor_kind *kind, __u32 mtu, struct anchor *anchor, struct error *err);
+int anchor_create(enum anchor_kind *kind, const char *name, __u32 mtu, struct anchor *anchor,
+		  struct error *err);
 
 /* How decapsulated packets get into the anchor of @t: arguments of bpf_redirect(). */
 void anchor_receive(const struct tunnel *t, __u32 port, __u32 *ifindex, __u32 *flags);

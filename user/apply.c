@@ -22,29 +22,18 @@ static const struct tunnel_entry *entry_by_port(const struct model *model, __u32
 	return NULL;
 }
 
-/* Devices that were being made when their command ended. Their records go with the others that are
- * not wanted. */
-static int unfinished_remove(const struct model *want, struct error *err)
+/* Delete what was being made or unmade when its command ended, and what tunnels_remove() marked. */
+static int unfinished_remove(struct error *err)
 {
-	size_t i;
-	int ret;
+	int ret = netlink_group_del(ANCHOR_UNFINISHED);
 
-	for (i = 0; i < want->link_count; i++) {
-		const struct link *link = &want->links[i];
-
-		if (strncmp(link->name, ANCHOR_UNFINISHED, strlen(ANCHOR_UNFINISHED)))
-			continue;
-		ret = netlink_link_del(link->ifindex);
-		if (ret && ret != -ENODEV)
-			return refuse_kernel(err, ret, "deleting the unfinished device %s",
-					     link->name);
-	}
-	return 0;
+	return ret ? refuse_kernel(err, ret, "deleting devices") : 0;
 }
 
 /*
- * Tunnels that are not wanted: first the record, then the device. An ifindex may long belong to
- * somebody else, if its device went without us: the kind and the hardware address tell.
+ * Tunnels that are not wanted: first the record, then the device; many devices at once, because
+ * the kernel waits for all CPUs whenever one goes. An ifindex may long belong to somebody else, if
+ * its device went without us: the kind tells.
  */
 static int tunnels_remove(struct state *state, const struct model *want, struct error *err)
 {
@@ -64,13 +53,13 @@ static int tunnels_remove(struct state *state, const struct model *want, struct 
 			continue;
 		ret = tunnels_delete(&state->maps, port);
 		if (!ret && link && !strcmp(link->kind, anchor_kind_name(record->kind - 1)))
-			ret = netlink_link_del(record->anchor);
+			ret = netlink_link_set_group(record->anchor, ANCHOR_UNFINISHED);
 		ret = ret == -ENODEV ? 0 : ret;
 		if (ret)
 			refuse_kernel(err, ret, "deleting %s", link ? link->name : "a tunnel");
 	}
 	elements_free(&found);
-	return ret;
+	return ret ?: unfinished_remove(err);
 }
 
 /* What the kernel's routes say about a tunnel without `dev` at this moment: nothing, if there is no
@@ -148,7 +137,7 @@ static int tunnel_create(struct state *state, struct tunnel_entry *entry, __u32 
 	ret = counters_clear(&state->maps, record->id);
 	if (ret)
 		return refuse_kernel(err, ret, "making room for counters");
-	ret = anchor_create(&kind, mtu, &anchor, err);
+	ret = anchor_create(&kind, entry->spec.name, mtu, &anchor, err);
 	if (ret)
 		return ret;
 	record->anchor = anchor.ifindex;
@@ -166,8 +155,7 @@ static int tunnel_create(struct state *state, struct tunnel_entry *entry, __u32 
 	return ret;
 }
 
-/* Device, program and record of one tunnel. A new device keeps its unfinished name until all else
- * stands. */
+/* Device, program and record of one tunnel. A new device is unfinished until all else stands. */
 static int tunnel_settle(struct state *state, struct model *want, struct tunnel_entry *entry,
 			 struct error *err)
 {
@@ -193,7 +181,7 @@ static int tunnel_settle(struct state *state, struct model *want, struct tunnel_
 		memcpy(record.mac, link->mac, sizeof(record.mac));
 		/* An MTU that is not the one we set is the user's. */
 		if (link->mtu == record.mtu && mtu != record.mtu) {
-			ret = netlink_link_set(link->ifindex, NULL, mtu, false);
+			ret = netlink_link_set_mtu(link->ifindex, mtu);
 			if (ret)
 				return refuse_kernel(err, ret, "setting the MTU of %s to %u",
 						     link->name, mtu);
@@ -211,8 +199,8 @@ static int tunnel_settle(struct state *state, struct model *want, struct tunnel_
 	return 0;
 }
 
-/* The last step: a tunnel is there when its device has its name. */
-static int tunnels_name(const struct model *want, struct error *err)
+/* The last step: from now on the new devices are tunnels. */
+static int tunnels_finish(const struct model *want, struct error *err)
 {
 	size_t i;
 	int ret;
@@ -222,9 +210,9 @@ static int tunnels_name(const struct model *want, struct error *err)
 
 		if (model_link(want, entry->record.anchor))
 			continue;
-		ret = netlink_link_set(entry->record.anchor, entry->spec.name, 0, false);
+		ret = netlink_link_set_group(entry->record.anchor, 0);
 		if (ret)
-			return refuse_kernel(err, ret, "naming the device of %s", entry->spec.name);
+			return refuse_kernel(err, ret, "finishing %s", entry->spec.name);
 	}
 	return 0;
 }
@@ -371,8 +359,7 @@ static int converge(struct state *state, struct model *want, struct error *err)
 	size_t i;
 	int ret;
 
-	ret = unfinished_remove(want, err);
-	ret = ret ?: tunnels_remove(state, want, err);
+	ret = tunnels_remove(state, want, err);
 	ret = ret ?: ids_assign(want, err);
 	for (i = 0; i < want->count && !ret; i++) {
 		ret = tunnel_settle(state, want, &want->tunnels[i], err);
@@ -390,7 +377,7 @@ static int converge(struct state *state, struct model *want, struct error *err)
 			return refuse_kernel(err, ret, "setting forwarding on lo");
 	}
 	ret = devices_apply(state, want, err);
-	ret = ret ?: tunnels_name(want, err);
+	ret = ret ?: tunnels_finish(want, err);
 	if (!ret)
 		port_forget(state, port_known, want);
 	return ret;
@@ -467,7 +454,7 @@ int recover(struct state *state, struct error *err)
 	if (ret)
 		return ret;
 	if (now.leftovers)
-		ret = state->dir >= 0 ? converge(state, &now, err) : unfinished_remove(&now, err);
+		ret = state->dir >= 0 ? converge(state, &now, err) : unfinished_remove(err);
 	if (!ret && state->dir >= 0 && model_empty(&now))
 		ret = state_remove(state, err);
 	model_free(&now);

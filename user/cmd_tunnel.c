@@ -17,10 +17,6 @@ static int take_name(struct args *args, const char *label, const char **name, st
 		return misuse(err, "the tunnel's name is missing");
 	if (parse_name(word, err))
 		return -EINVAL;
-	if (!strncmp(word, ANCHOR_UNFINISHED, strlen(ANCHOR_UNFINISHED)))
-		return misuse(err,
-			      "\"%s\": names that begin with " ANCHOR_UNFINISHED " are xtun's own",
-			      word);
 	*name = word;
 	return 0;
 }

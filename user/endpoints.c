@@ -168,8 +168,8 @@ static void slot_publish(struct endpoint4_slot *slot, const struct endpoint4_slo
 }
 
 /*
- * See struct endpoint4_slot. While a slot is empty, the map answers; without a grace period it stays
- * empty, which costs time and nothing else.
+ * See struct endpoint4_slot. While a slot is empty, the map answers; without a grace period it
+ * stays empty, which costs time and nothing else.
  */
 static void slots_update(struct endpoint4_slot *now, const struct endpoint4_slot *want)
 {

@@ -92,15 +92,14 @@ static int manual_append(struct model *model, __u32 ifindex, struct error *err)
 	return 0;
 }
 
-/* A record becomes a tunnel if its device is there under a finished name. */
+/* A record becomes a tunnel if its device is there, and finished. */
 static int model_take(struct model *model, __u32 port, const struct tunnel *record,
 		      struct error *err)
 {
 	struct tunnel_entry entry = { .port = port, .record = *record };
 	const struct link *anchor = model_link(model, record->anchor);
 
-	if (!anchor || !model_link(model, port) ||
-	    !strncmp(anchor->name, ANCHOR_UNFINISHED, strlen(ANCHOR_UNFINISHED))) {
+	if (!anchor || !model_link(model, port) || anchor->group == ANCHOR_UNFINISHED) {
 		model->leftovers = true;
 		return 0;
 	}
@@ -182,7 +181,7 @@ int model_read(const struct state *state, struct model *model, struct error *err
 	if (ret)
 		return refuse_kernel(err, ret, "listing the devices");
 	for (i = 0; i < model->link_count; i++)
-		if (!strncmp(model->links[i].name, ANCHOR_UNFINISHED, strlen(ANCHOR_UNFINISHED)))
+		if (model->links[i].group == ANCHOR_UNFINISHED)
 			model->leftovers = true;
 	if (state->dir >= 0)
 		ret = model_read_maps(state, model, err);

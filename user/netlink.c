@@ -98,6 +98,9 @@ static void link_parse(const struct nlmsghdr *message, struct link *link)
 		case IFLA_MTU:
 			link->mtu = mnl_attr_get_u32(attr);
 			break;
+		case IFLA_GROUP:
+			link->group = mnl_attr_get_u32(attr);
+			break;
 		case IFLA_LINK:
 			link->peer = mnl_attr_get_u32(attr);
 			break;
@@ -198,6 +201,7 @@ int netlink_link_add(const struct link_new *want)
 	info->ifi_change = want->flags;
 	mnl_attr_put_strz(request, IFLA_IFNAME, want->name);
 	mnl_attr_put_u32(request, IFLA_MTU, want->mtu);
+	mnl_attr_put_u32(request, IFLA_GROUP, want->group);
 	if (want->mac)
 		mnl_attr_put(request, IFLA_ADDRESS, 6, want->mac);
 	linkinfo = mnl_attr_nest_start(request, IFLA_LINKINFO);
@@ -218,18 +222,33 @@ int netlink_link_add(const struct link_new *want)
 	return nl_talk(request, NULL, NULL);
 }
 
-int netlink_link_set(__u32 ifindex, const char *name, __u32 mtu, bool up)
+static int link_set(__u32 ifindex, __u16 attr, __u32 value)
+{
+	char buffer[REQUEST_MAX];
+	struct nlmsghdr *request = nl_start(buffer, RTM_NEWLINK, 0);
+
+	link_start(request, ifindex);
+	mnl_attr_put_u32(request, attr, value);
+	return nl_talk(request, NULL, NULL);
+}
+
+int netlink_link_set_mtu(__u32 ifindex, __u32 mtu)
+{
+	return link_set(ifindex, IFLA_MTU, mtu);
+}
+
+int netlink_link_set_group(__u32 ifindex, __u32 group)
+{
+	return link_set(ifindex, IFLA_GROUP, group);
+}
+
+int netlink_link_up(__u32 ifindex)
 {
 	char buffer[REQUEST_MAX];
 	struct nlmsghdr *request = nl_start(buffer, RTM_NEWLINK, 0);
 	struct ifinfomsg *info = link_start(request, ifindex);
 
-	if (up)
-		info->ifi_flags = info->ifi_change = IFF_UP;
-	if (name)
-		mnl_attr_put_strz(request, IFLA_IFNAME, name);
-	if (mtu)
-		mnl_attr_put_u32(request, IFLA_MTU, mtu);
+	info->ifi_flags = info->ifi_change = IFF_UP;
 	return nl_talk(request, NULL, NULL);
 }
 
@@ -338,13 +357,16 @@ bool netlink_has_filters(__u32 ifindex)
 	return count;
 }
 
-int netlink_link_del(__u32 ifindex)
+int netlink_group_del(__u32 group)
 {
 	char buffer[REQUEST_MAX];
 	struct nlmsghdr *request = nl_start(buffer, RTM_DELLINK, 0);
+	int err;
 
-	link_start(request, ifindex);
-	return nl_talk(request, NULL, NULL);
+	link_start(request, 0);
+	mnl_attr_put_u32(request, IFLA_GROUP, group);
+	err = nl_talk(request, NULL, NULL);
+	return err == -ENODEV ? 0 : err;
 }
 
 struct index_list {

@@ -14,7 +14,8 @@
 
 struct link {
 	__u32 ifindex;
-	__u32 peer; /* ifindex of IFLA_LINK: the other half of a pair, 0: none */
+	__u32 group; /* as in `ip link set DEV group N` */
+	__u32 peer;  /* ifindex of IFLA_LINK: the other half of a pair, 0: none */
 	__u32 mtu;
 	__u32 flags; /* IFF_* */
 	__u16 type;  /* ARPHRD_* */
@@ -36,22 +37,25 @@ struct link_new {
 	const char *peer; /* name of the other half, for kinds that are pairs */
 	const __u8 *mac;  /* NULL: as the kernel likes */
 	__u32 mtu;
+	__u32 group;
 	__u32 flags; /* IFF_* to set, of IFF_NOARP and IFF_UP */
-	bool drop; /* netkit: what no program takes is dropped, not handed to the other half */
+	bool drop;   /* netkit: what no program takes is dropped, not handed to the other half */
 };
 
 /* Create a device. -EOPNOTSUPP when the kernel does not know the kind, -EEXIST when the name is
  * taken. */
 int netlink_link_add(const struct link_new *want);
 
-/* Change a device: a new name (NULL: keep), a new MTU (0: keep), @up to set it up. */
-int netlink_link_set(__u32 ifindex, const char *name, __u32 mtu, bool up);
+/* Change a device. */
+int netlink_link_set_mtu(__u32 ifindex, __u32 mtu);
+int netlink_link_set_group(__u32 ifindex, __u32 group);
+int netlink_link_up(__u32 ifindex);
 
 /* No IPv6 link-local address on this device: the tunnel does not carry IPv6. */
 int netlink_link_no_ipv6(__u32 ifindex);
 
-/* Delete a device, and with it its other half. */
-int netlink_link_del(__u32 ifindex);
+/* Delete all devices of a group, and with them their other halves; none is fine. */
+int netlink_group_del(__u32 group);
 
 /* conf/lo/forwarding of IPv4, see bpf/route.h. */
 int netlink_lo_forwarding_get(bool *on);

@@ -10,7 +10,8 @@
 #include <time.h>
 
 static const char *const map_names[] = {
-	"tunnels", "endpoints4", "slots4", "cpu_state", "drops", "path_mtus", "config", "devices", "canary",
+	"tunnels",   "endpoints4", "slots4",  "cpu_state", "drops",
+	"path_mtus", "config",     "devices", "canary",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_COUNT, "a map without a name");
 
