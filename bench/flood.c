@@ -41,8 +41,8 @@ static int complain(const char *what, int err)
 
 static int sink(const char *dev, const char *pin)
 {
-	struct bpf_tc_opts opts = { .sz = sizeof(opts), .handle = 1, .priority = 1 };
-	struct bpf_tc_hook hook = { .sz = sizeof(hook), .attach_point = BPF_TC_INGRESS };
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .attach_point = BPF_TC_INGRESS);
 	struct flood_bpf *skel = flood_bpf__open_and_load();
 	int err;
 

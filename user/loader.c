@@ -431,13 +431,6 @@ static int link_attach(struct state *state, int prog, __u32 ifindex, enum bpf_at
 	return ret;
 }
 
-static struct bpf_tc_hook clsact_hook(__u32 ifindex, enum bpf_tc_attach_point point)
-{
-	struct bpf_tc_hook hook = { .sz = sizeof(hook), .ifindex = ifindex, .attach_point = point };
-
-	return hook;
-}
-
 static __u32 program_id(int prog)
 {
 	struct bpf_prog_info info = {};
@@ -446,15 +439,17 @@ static __u32 program_id(int prog)
 	return bpf_obj_get_info_by_fd(prog, &info, &len) ? 0 : info.id;
 }
 
-/* -EEXIST when a filter that is not ours has our handle; 0 when ours is there already. @qdisc: we
- * made the clsact. */
+/*
+ * -EEXIST when a filter that is not ours has our handle; 0 when ours is there already. @qdisc: we
+ * made the clsact. libbpf wants the padding of its structures to be zero, which LIBBPF_OPTS sees
+ * to.
+ */
 static int clsact_attach(int prog, __u32 ifindex, bool ingress, bool *qdisc)
 {
-	struct bpf_tc_hook hook = clsact_hook(ifindex, ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS);
-	struct bpf_tc_opts opts = { .sz = sizeof(opts),
-				    .handle = FILTER_HANDLE,
-				    .priority = FILTER_PRIORITY };
-	struct bpf_tc_opts found = opts;
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
+		    .attach_point = ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+	LIBBPF_OPTS(bpf_tc_opts, found, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
 	int ret;
 
 	ret = bpf_tc_hook_create(&hook);
@@ -469,15 +464,13 @@ static int clsact_attach(int prog, __u32 ifindex, bool ingress, bool *qdisc)
 
 static void clsact_detach(__u32 ifindex, bool qdisc)
 {
-	struct bpf_tc_hook hook = clsact_hook(ifindex, BPF_TC_INGRESS);
-	struct bpf_tc_opts opts = { .sz = sizeof(opts),
-				    .handle = FILTER_HANDLE,
-				    .priority = FILTER_PRIORITY };
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
 
 	bpf_tc_detach(&hook, &opts);
 	if (!qdisc || netlink_has_filters(ifindex))
 		return;
-	hook = clsact_hook(ifindex, BPF_TC_INGRESS | BPF_TC_EGRESS);
+	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
 	bpf_tc_hook_destroy(&hook);
 }
 
