@@ -142,14 +142,15 @@ static __always_inline int outer_check(ctx_t *ctx, const struct endpoint *end,
 }
 
 /* Take one packet that belongs to @end apart. Returns a verdict or a refusal. */
-static __always_inline int decap_packet(ctx_t *ctx, const struct endpoint *end,
+static __always_inline int decap_packet(ctx_t *ctx, const struct endpoint *end, __be32 remote,
 					struct cpu_state *state)
 {
 	struct outer_packet out;
 	struct ethhdr *eth;
 	int err, tos;
 
-	if (unlikely(end->flags & ENDPOINT_CLAIM))
+	/* Nobody is 0.0.0.0, not even where `any` remote is taken. */
+	if (unlikely(end->flags & ENDPOINT_CLAIM || !remote))
 		return REFUSE(wrong_remote);
 	err = outer_check(ctx, end, &out);
 	if (unlikely(err))
@@ -182,6 +183,7 @@ static __always_inline int decap(ctx_t *ctx)
 	const struct endpoint *end;
 	struct cpu_state *state;
 	const struct iphdr *ip;
+	__be32 remote;
 	void *head;
 	int ret;
 
@@ -196,20 +198,25 @@ static __always_inline int decap(ctx_t *ctx)
 			icmp_learn(ctx);
 		return CTX_NEXT;
 	}
-	/* Fragments are the stack's to put together. What is no IPv4 header is its to refuse. */
+	/*
+	 * Fragments are the stack's to put together. What is no IPv4 header, or to nowhere, is its
+	 * to refuse.
+	 */
 	if (unlikely(ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET) || ip->version != 4 ||
-		     ip->ihl < 5))
+		     ip->ihl < 5 || !ip->daddr))
 		return CTX_NEXT;
 
-	key = (struct endpoint4_key){ .local = ip->daddr, .remote = ip->saddr,
-				      .wrap = WRAP_NONE, .payload = PAYLOAD_IP };
+	remote = ip->saddr;
+	key = (struct endpoint4_key){
+		.local = ip->daddr, .remote = remote, .wrap = WRAP_NONE, .payload = PAYLOAD_IP
+	};
 	end = endpoint_find(ctx, &key);
 	if (!end)
 		return CTX_NEXT;
 	state = bpf_map_lookup_elem(&cpu_state, &end->id);
 	if (unlikely(!state))
 		return CTX_NEXT;
-	ret = decap_packet(ctx, end, state);
+	ret = decap_packet(ctx, end, remote, state);
 	return likely(ret >= 0) ? ret : drop_count(end->id, ret, CTX_DROP);
 }
 

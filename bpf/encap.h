@@ -45,8 +45,7 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 		return err;
 
 	hlen = outer_hlen(t);
-	if (unlikely(route.mtu &&
-		     inner_wire_len(ctx, &in, route.mtu - hlen) + hlen > route.mtu))
+	if (unlikely(route.mtu && inner_wire_len(ctx, &in, route.mtu - hlen) + hlen > route.mtu))
 		return encap_too_big(ctx, t, &in, route.mtu - hlen, verdict);
 
 	if (unlikely(ctx_push(ctx, hlen, outer_push_flags(t))))
@@ -58,8 +57,8 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 
 	state->tx_packets++;
 	state->tx_bytes += in.len;
-	return likely(route.resolved) ? ctx_redirect(route.ifindex, 0) :
-					ctx_redirect_neigh(route.ifindex);
+	return likely(route.resolved) ? ctx_redirect(route.ifindex, 0)
+				      : ctx_redirect_neigh(route.ifindex);
 }
 
 /* The whole of encapsulation, counted. Returns the hook's verdict. */

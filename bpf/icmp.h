@@ -106,8 +106,8 @@ static __noinline int icmp_learn(ctx_t *ctx)
 		return 0;
 	ip = head + WIRE_ETH_HLEN;
 	icmp = head + WIRE_ETH_HLEN + IPV4_HLEN;
-	if (ip->ihl != 5 || icmp->type != ICMPV4_UNREACH || icmp->code != ICMPV4_FRAG_NEEDED ||
-	    !icmp->un.frag.mtu)
+	if (ip->ihl != 5 || ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET) ||
+	    icmp->type != ICMPV4_UNREACH || icmp->code != ICMPV4_FRAG_NEEDED || !icmp->un.frag.mtu)
 		return 0;
 	ip = head + WIRE_ETH_HLEN + IPV4_HLEN + ICMPV4_HLEN;
 	if (ip->protocol != WIRE_IPPROTO_IPIP)

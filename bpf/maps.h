@@ -80,7 +80,8 @@ struct {
 	__type(value, __u32);
 } canary SEC(".maps");
 
-/* Count a packet of tunnel @id that was refused for @ret, and end it with @verdict, which is returned. */
+/* Count a packet of tunnel @id that was refused for @ret, and end it with @verdict, which is
+ * returned. */
 static __noinline int drop_count(__u32 id, int ret, int verdict)
 {
 	struct drop_key key = { .id = id, .reason = REFUSED(ret) };

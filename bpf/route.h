@@ -91,8 +91,13 @@ static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct cp
 		return REFUSE(no_route);
 	if (route->ifindex == t->anchor)
 		return REFUSE(loop);
-	if (ret != BPF_FIB_LKUP_RET_SUCCESS)
+	if (ret != BPF_FIB_LKUP_RET_SUCCESS) {
+		/* The device's MTU is all that is known; the helper writes it whatever it says. */
+		if (bpf_check_mtu(ctx, route->ifindex, &route->mtu, 0, 0) < 0)
+			return REFUSE(no_route);
+		route->mtu = route_path_mtu(t->id, route->mtu);
 		return 0;
+	}
 
 	cache = &state->route;
 	cache->jiffies = bpf_jiffies64();

@@ -77,6 +77,11 @@ static int file_read(const char *path, char **text, struct error *err)
 close:
 	if (in != stdin)
 		fclose(in);
+	if (!ret && strlen(*text) != len) {
+		free(*text);
+		*text = NULL;
+		return misuse(err, "%s: has a zero byte; it is no text", path);
+	}
 	return ret ? refuse_kernel(err, ret, "%s", path) : 0;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Options, the verb, the exit status, and the only place that prints an error. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -77,6 +78,17 @@ static int command_run(struct command_line *line, struct error *err)
 	return session_edit(verb, &line->args, line->batch, err);
 }
 
+/* What was typed stands in the message as it was, but the message is one line. */
+static void error_print(const struct error *err)
+{
+	const char *at;
+
+	fputs("xtun: ", stderr);
+	for (at = err->text; *at; at++)
+		fputc(iscntrl((unsigned char)*at) ? '?' : *at, stderr);
+	fputc('\n', stderr);
+}
+
 int main(int argc, char **argv)
 {
 	struct command_line line = { .args = { .count = argc - 1, .words = argv + 1 } };
@@ -87,7 +99,7 @@ int main(int argc, char **argv)
 		return STATUS_USAGE;
 	}
 	if (options_parse(&line, &err) || command_run(&line, &err)) {
-		fprintf(stderr, "xtun: %s\n", err.text);
+		error_print(&err);
 		return err.status ?: STATUS_REFUSED;
 	}
 	if (fflush(stdout) || ferror(stdout)) {

@@ -161,7 +161,7 @@ static int tos_parse(void *into, const char *word, struct error *err)
 
 	if (inherited) {
 		word += strlen(inherit);
-		if (*word && *word++ != '/')
+		if (*word && (*word++ != '/' || !*word))
 			return -EINVAL;
 	}
 	if (*word || !inherited) {
