@@ -48,7 +48,12 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 	if (unlikely(route.mtu && inner_wire_len(ctx, &in, route.mtu - hlen) + hlen > route.mtu))
 		return encap_too_big(ctx, t, &in, route.mtu - hlen, verdict);
 
-	if (unlikely(ctx_push(ctx, hlen, outer_push_flags(t))))
+	/*
+	 * A packet that is encapsulated already, or was until just now (no kernel before 2026
+	 * forgets it with the header), knows where its inner headers are: the kernel then takes the
+	 * room without the note, and segments it as iptunnel_handle_offloads() would have it.
+	 */
+	if (unlikely(ctx_push(ctx, hlen, outer_push_flags(t))) && ctx_push(ctx, hlen, 0))
 		return REFUSE(push_failed);
 	/* From here on the packet is changed: there is no way back but to drop it. */
 	err = outer_write(ctx, t, &in, &route, &state->route, hlen);

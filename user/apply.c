@@ -238,6 +238,17 @@ static void watch_add(struct watch *watch, __u32 ifindex, __u32 flags)
 	watch->devices[watch->count++] = (struct watched){ ifindex, flags };
 }
 
+/* Whether a device exists: it did when @want was read, or is one of the tunnels made since. */
+static bool device_exists(const struct model *want, __u32 ifindex)
+{
+	size_t i;
+
+	for (i = 0; i < want->count; i++)
+		if (want->tunnels[i].record.anchor == ifindex)
+			return true;
+	return model_link(want, ifindex);
+}
+
 /*
  * A tunnel without `dev` may receive wherever the host has an IPv4 address, as the kernel's tunnels
  * do, and on the way to its remote. Anchors are only watched when a tunnel runs inside another.
@@ -272,7 +283,7 @@ static int watch_fill(struct watch *watch, const struct model *want, struct erro
 		const struct tunnel *record = &want->tunnels[i].record;
 		const struct link *link = model_link(want, record->route);
 
-		if (record->link)
+		if (record->link && device_exists(want, record->link))
 			watch_add(watch, record->link, 0);
 		else if (link && link->type == ARPHRD_ETHER)
 			watch_add(watch, record->route, 0);
@@ -353,19 +364,32 @@ static bool port_known(__u32 ifindex, void *data)
 	return entry_by_port(data, ifindex);
 }
 
-/* Bring the kernel's objects to @want. Every step is harmless to repeat. */
-static int converge(struct state *state, struct model *want, struct error *err)
+/* All tunnels, each behind the one that it runs inside. */
+static int tunnels_settle(struct state *state, struct model *want, struct error *err)
 {
-	size_t i;
-	int ret;
+	bool *done = calloc(want->count + 1, sizeof(*done));
+	size_t i = 0;
+	int ret = 0;
 
-	ret = tunnels_remove(state, want, err);
-	ret = ret ?: ids_assign(want, err);
-	for (i = 0; i < want->count && !ret; i++) {
+	if (!done)
+		return refuse_kernel(err, -ENOMEM, "ordering the tunnels");
+	while (!ret && model_next(want, done, &i)) {
 		ret = tunnel_settle(state, want, &want->tunnels[i], err);
 		if (ret)
 			error_prefix(err, "%s", want->tunnels[i].spec.name);
 	}
+	free(done);
+	return ret;
+}
+
+/* Bring the kernel's objects to @want. Every step is harmless to repeat. */
+static int converge(struct state *state, struct model *want, struct error *err)
+{
+	int ret;
+
+	ret = tunnels_remove(state, want, err);
+	ret = ret ?: ids_assign(want, err);
+	ret = ret ?: tunnels_settle(state, want, err);
 	if (ret)
 		return ret;
 	ret = endpoints_apply(&state->maps, want);
@@ -398,11 +422,14 @@ static int save_text(const struct model *model, char **text, struct error *err)
 {
 	size_t len;
 	FILE *out = open_memstream(text, &len);
+	int ret;
 
 	if (!out)
 		return refuse_kernel(err, -errno, "writing down the configuration");
-	model_save(model, out);
-	return fclose(out) ? refuse_kernel(err, -errno, "writing down the configuration") : 0;
+	ret = model_save(model, out);
+	if (fclose(out) && !ret)
+		ret = -errno;
+	return ret ? refuse_kernel(err, ret, "writing down the configuration") : 0;
 }
 
 /* Make the kernel have what @text says. */

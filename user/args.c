@@ -196,6 +196,11 @@ int parse_name(const char *word, struct error *err)
 	return 0;
 }
 
+int word_print(const char *word, FILE *out)
+{
+	return fprintf(out, "%s%s", strchr("#\\", *word) ? "\\" : "", word);
+}
+
 int args_split(char *line, char **words, int max)
 {
 	int count = 0;
@@ -206,6 +211,8 @@ int args_split(char *line, char **words, int max)
 			return count;
 		if (count == max)
 			return -E2BIG;
+		if (*line == '\\')
+			line++;
 		words[count++] = line;
 		line += strcspn(line, " \t\r\n");
 		if (*line)

@@ -73,9 +73,13 @@ int parse_number(const char *word, unsigned long min, unsigned long max, unsigne
 int parse_name(const char *word, struct error *err);
 
 /*
- * Split @line into words in place at white space; `#` begins a comment. Returns the number of
- * words, at most @max, or -E2BIG.
+ * Split @line into words in place at white space; a word that begins with `#` begins a comment, and
+ * a backslash before a word takes that meaning away. Returns the number of words, at most @max, or
+ * -E2BIG.
  */
 int args_split(char *line, char **words, int max);
+
+/* Write @word so that args_split() reads it back. Returns the number of bytes. */
+int word_print(const char *word, FILE *out);
 
 #endif

@@ -54,6 +54,15 @@ int batch_text(struct model *model, const char *text, const char *source, struct
 	return ret;
 }
 
+static unsigned long lines(const char *text)
+{
+	unsigned long count = 1;
+
+	for (; *text; text++)
+		count += *text == '\n';
+	return count;
+}
+
 static int file_read(const char *path, char **text, struct error *err)
 {
 	FILE *in = strcmp(path, "-") ? fopen(path, "re") : stdin, *out;
@@ -78,9 +87,10 @@ close:
 	if (in != stdin)
 		fclose(in);
 	if (!ret && strlen(*text) != len) {
+		misuse(err, "%s: line %lu: has a zero byte; this is no text", path, lines(*text));
 		free(*text);
 		*text = NULL;
-		return misuse(err, "%s: has a zero byte; it is no text", path);
+		return -EINVAL;
 	}
 	return ret ? refuse_kernel(err, ret, "%s", path) : 0;
 }

@@ -17,8 +17,8 @@ int config_save(const struct options *options, const struct state *state, const 
 		return ret;
 	if (options->json)
 		return misuse(err, "-j: what it prints are commands");
-	model_save(model, stdout);
-	return 0;
+	ret = model_save(model, stdout);
+	return ret ? refuse_kernel(err, ret, "printing the configuration") : 0;
 }
 
 int config_restore(struct model *model, struct args *args, struct error *err)

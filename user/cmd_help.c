@@ -136,7 +136,8 @@ static void completion_bash(void)
 	     "\tdone\n"
 	     "\tlocal object=${COMP_WORDS[i]} verb=${COMP_WORDS[i+1]}\n"
 	     "\tcase $prev in\n"
-	     "\tdev|attach|detach) words=$(ls /sys/class/net) ;;\n"
+	     "\tdev|attach|detach) ((COMP_CWORD - 1 == i)) && [[ $prev == dev ]] ||\n"
+	     "\t\twords=$(ls /sys/class/net) ;;\n"
 	     "\t-n) words=$(ip netns list 2>/dev/null | cut -d' ' -f1) ;;\n"
 	     "\t-b|restore) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;");
 	fputs("\tmode|type) words='", stdout);

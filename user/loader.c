@@ -298,7 +298,9 @@ int state_create(struct state *state, struct error *err)
 	skel = programs_load();
 	if (!skel) {
 		ret = -errno;
-		return refuse_kernel(err, ret, "loading the BPF programs (%s)", loader_words);
+		return refuse_kernel(
+			err, ret, "this kernel refuses the BPF programs, which need Linux 6.1 (%s)",
+			loader_words);
 	}
 	snprintf(unfinished, sizeof(unfinished), UNFINISHED "%s", state->name);
 	tree_remove(state->root, unfinished);

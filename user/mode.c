@@ -127,7 +127,7 @@ static int dev_print(const void *from, FILE *out)
 {
 	const struct tunnel_spec *spec = from;
 
-	return spec->dev[0] && fputs(spec->dev, out) >= 0;
+	return spec->dev[0] && word_print(spec->dev, out) > 0;
 }
 
 static int ttl_parse(void *into, const char *word, struct error *err)

@@ -241,13 +241,15 @@ void model_empty_like(const struct model *model, struct model *empty)
 static int spec_find_dev(const struct model *model, struct tunnel_spec *spec, struct error *err)
 {
 	const struct link *link = model_link_named(model, spec->dev);
+	int end = 0;
 
 	spec->link = link ? link->ifindex : 0;
 	if (!spec->dev[0] || (!link && model_find(model, spec->dev)))
 		return 0;
 	/* A journal may name a device that went away, as it is shown then; the tunnel stays and
 	 * waits. */
-	if (!link && model->quiet && sscanf(spec->dev, "if%u", &spec->link) == 1)
+	if (!link && model->quiet && sscanf(spec->dev, "if%u%n", &spec->link, &end) == 1 &&
+	    !spec->dev[end])
 		return 0;
 	if (!link)
 		return refuse(err, -ENODEV, "dev: there is no device \"%s\"", spec->dev);
@@ -308,13 +310,25 @@ int model_add(struct model *model, const struct tunnel_spec *spec, struct error 
 	return ret ?: model_append(model, &entry, err);
 }
 
+/* The tunnel that @entry runs inside, NULL: none. */
+static struct tunnel_entry *entry_under(const struct model *model, const struct tunnel_entry *entry)
+{
+	/* Most run on a device that is there and not ours: no need to look through all names. */
+	if (!entry->spec.dev[0] || (entry->spec.link && !model_owns(model, entry->spec.link)))
+		return NULL;
+	return model_find(model, entry->spec.dev);
+}
+
 int model_change(struct model *model, struct tunnel_entry *old, const struct tunnel_spec *spec,
 		 struct error *err)
 {
-	struct tunnel_entry entry = *old;
+	struct tunnel_entry entry = *old, *under;
 	int ret;
 
 	entry.spec = *spec;
+	for (under = entry_under(model, &entry); under; under = entry_under(model, under))
+		if (under == old)
+			return refuse(err, -ELOOP, "dev: %s would run inside itself", spec->name);
 	ret = spec_find_dev(model, &entry.spec, err);
 	ret = ret ?: spec_unique(model, &entry.spec, old, err);
 	if (!ret)
@@ -375,19 +389,50 @@ int model_detach(struct model *model, const char *dev, struct error *err)
 	return 0;
 }
 
-void model_save(const struct model *model, FILE *out)
+bool model_next(const struct model *model, bool *done, size_t *i)
 {
+	struct tunnel_entry *under;
+	size_t step, at;
+
+	for (step = 0; step < model->count; step++) {
+		at = (*i + step) % model->count;
+		under = done[at] ? NULL : entry_under(model, &model->tunnels[at]);
+		if (done[at] || (under && !done[under - model->tunnels]))
+			continue;
+		done[at] = true;
+		*i = at;
+		return true;
+	}
+	return false;
+}
+
+static void save_tunnel(const struct tunnel_spec *spec, FILE *out)
+{
+	/* Where a name may be called one, a tunnel of that name has to be. */
+	fprintf(out, "tunnel add %s", strcmp(spec->name, "name") ? "" : "name ");
+	word_print(spec->name, out);
+	spec_print(spec, out);
+	fputc('\n', out);
+}
+
+int model_save(const struct model *model, FILE *out)
+{
+	bool *done = calloc(model->count + 1, sizeof(*done));
 	char name[IFNAMSIZ];
 	size_t i;
 
-	if (!model->count && !model->manual_count)
-		return;
-	fprintf(out, "format %d\n", SAVE_FORMAT);
-	for (i = 0; i < model->manual_count; i++)
-		fprintf(out, "attach %s\n", model_link_name(model, model->manual[i], name));
-	for (i = 0; i < model->count; i++) {
-		fprintf(out, "tunnel add %s", model->tunnels[i].spec.name);
-		spec_print(&model->tunnels[i].spec, out);
+	if (!done)
+		return -ENOMEM;
+	if (model->count || model->manual_count)
+		fprintf(out, "format %d\n", SAVE_FORMAT);
+	for (i = 0; i < model->manual_count; i++) {
+		model_link_name(model, model->manual[i], name);
+		fprintf(out, "attach %s", strcmp(name, "dev") ? "" : "dev ");
+		word_print(name, out);
 		fputc('\n', out);
 	}
+	for (i = 0; model_next(model, done, &i);)
+		save_tunnel(&model->tunnels[i].spec, out);
+	free(done);
+	return 0;
 }

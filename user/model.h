@@ -74,8 +74,16 @@ void model_remove(struct model *model, struct tunnel_entry *entry);
 int model_attach(struct model *model, const char *dev, struct error *err);
 int model_detach(struct model *model, const char *dev, struct error *err);
 
-/* Write the commands that make this configuration: what `xtun save` prints and `xtun restore`
- * reads. */
-void model_save(const struct model *model, FILE *out);
+/*
+ * Tunnels one after the other, each behind the one that it runs inside: *@i is the next that is not
+ * @done yet (model->count flags, false at first; *@i is 0 then). False at the end.
+ */
+bool model_next(const struct model *model, bool *done, size_t *i);
+
+/*
+ * Write the commands that make this configuration: what `xtun save` prints and `xtun restore`
+ * reads. Returns 0 or -ENOMEM.
+ */
+int model_save(const struct model *model, FILE *out);
 
 #endif
