@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What every shell test shares: result lines, assertions, bounded waits, namespaces and cables.
+# Sourced. Everything made here lies inside tests/isolate, so nothing but processes needs tidying.
+
+lib_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(dirname "$lib_dir")
+XTUN=${XTUN:-$top/build/xtun}
+export XTUN LC_ALL=C PATH="$PATH:/usr/sbin:/sbin" PYTHONDONTWRITEBYTECODE=1
+python=/usr/bin/python3
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/xtun-test.XXXXXX") || exit 1
+trap 'lib_exit' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+lib_exit()
+{
+	local status=$?
+
+	[ "$BASH_SUBSHELL" = 0 ] || return "$status"
+	jobs_end
+	rm -rf "$tmp"
+	exit "$status"
+}
+
+# jobs_end - end the background processes that this shell started
+jobs_end()
+{
+	local pids
+
+	pids=$(jobs -p)
+	# shellcheck disable=SC2086  # a list of numbers
+	[ -z "$pids" ] || { kill $pids; wait $pids; } 2>/dev/null
+}
+
+# ---- results -----------------------------------------------------------------------------------
+
+family=$(basename "$0" .sh)
+failed=0
+SKIPPED=77
+
+ok()   { echo "ok $family/$1"; }
+skip() { echo "skip $family/$1: $2"; }
+fail() { echo "FAIL $family/$1: $2"; failed=$((failed + 1)); }
+
+# finish - the last line of a test file
+finish() { [ "$failed" = 0 ]; exit; }
+
+# check NAME CMD... - run CMD, a test, and print its result line
+# The test runs in a subshell: it may leave at any point by `die` or `skip_test`, and what it
+# started in the background ends with it.
+check()
+{
+	local name=$1 status
+	shift
+
+	( trap 'jobs_end' EXIT; "$@" ) >"$tmp/log" 2>&1 </dev/null
+	status=$?
+	case $status in
+	0)          ok "$name" ;;
+	"$SKIPPED") skip "$name" "$(tail -n 1 "$tmp/log")" ;;
+	*)
+		fail "$name" "$(tail -n 1 "$tmp/log" | tr -d '\r')"
+		sed '$d; s/^/  /' "$tmp/log" | tail -n 40
+		;;
+	esac
+}
+
+# check_script NAME CMD... - run CMD, which prints result lines itself, and count its failures
+check_script()
+{
+	local name=$1 status line
+	shift
+
+	while IFS= read -r line; do
+		echo "$line"
+		case $line in "FAIL "*) failed=$((failed + 1)) ;; esac
+	done < <("$@" 2>"$tmp/script.err"; echo $? >"$tmp/script.status")
+	status=$(cat "$tmp/script.status")
+	[ "$status" = 0 ] && return
+	fail "$name" "ended with status $status: $(tail -n 1 "$tmp/script.err")"
+	sed 's/^/  /' "$tmp/script.err" | tail -n 20
+}
+
+die()       { echo "${*//$'\n'/ | }"; exit 1; }
+skip_test() { echo "$*"; exit "$SKIPPED"; }
+
+# run CMD... - a step of a test that must work
+run()
+{
+	"$@" || die "\"${*/#"$top"\//}\" ended with status $?"
+}
+
+equal() { [ "$2" = "$3" ] || die "$1: is \"$2\", not \"$3\""; }
+holds() { case $2 in *"$3"*) ;; *) die "$1: \"$2\" does not contain \"$3\"" ;; esac; }
+
+# empty WHAT TEXT
+empty() { [ -z "$2" ] || die "$1: $2"; }
+
+# wait_for SECONDS WHAT CMD... - until CMD succeeds
+wait_for()
+{
+	local end=$((${EPOCHREALTIME/./} + $1 * 1000000)) what=$2
+	shift 2
+
+	until "$@" >/dev/null 2>&1; do
+		[ "${EPOCHREALTIME/./}" -lt "$end" ] || die "waited too long for $what"
+		sleep 0.02
+	done
+}
+
+# ---- hosts and cables ----------------------------------------------------------------------------
+
+# ns NAME - the network namespace of host NAME
+ns() { echo "xtun-test-$$-$1"; }
+
+# on HOST CMD... - in the host's network namespace
+on()
+{
+	local host=$1
+	shift
+	nsenter --net="/run/netns/$(ns "$host")" -- "$@"
+}
+
+# xt HOST ARGS... - the command under test, for the host
+xt()
+{
+	local host=$1
+	shift
+	"$XTUN" -n "$(ns "$host")" "$@"
+}
+
+# host NAME... - IPv6 is off, so that nothing but what a test sends is on the wire
+host()
+{
+	local name
+
+	for name; do
+		run ip netns add "$(ns "$name")"
+		run on "$name" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 \
+			net.ipv6.conf.default.disable_ipv6=1 net.ipv4.ping_group_range="0 65535"
+		run ip -n "$(ns "$name")" link set lo up
+	done
+}
+
+# hosts_drop - all hosts; what xtun keeps for them is collected by its next writing command
+hosts_drop()
+{
+	local name
+
+	for name in $(ip netns list | sed -n "s/^\\(xtun-test-$$-[^ ]*\\).*/\\1/p"); do
+		ip netns del "$name"
+	done
+}
+
+# cable HOST DEV ADDRESS HOST DEV ADDRESS - ADDRESS may be "-"
+cable()
+{
+	run ip link add "$2" netns "$(ns "$1")" type veth peer name "$5" netns "$(ns "$4")"
+	address "$1" "$2" "$3"
+	address "$4" "$5" "$6"
+}
+
+# address HOST DEV ADDRESS - set the device up, with the address
+address()
+{
+	[ "$3" = - ] || run ip -n "$(ns "$1")" addr add "$3" dev "$2"
+	run ip -n "$(ns "$1")" link set "$2" up
+}
+
+mac() { ip -n "$(ns "$1")" -j link show "$2" | jq -r '.[0].address'; }
+mtu() { ip -n "$(ns "$1")" -j link show "$2" | jq -r '.[0].mtu'; }
+forwarding() { run on "$1" sysctl -qw net.ipv4.ip_forward=1; }
+
+# devices HOST - their names, one per line
+devices() { ip -n "$(ns "$1")" -o link show | sed 's/^[0-9]*: \([^:@]*\).*/\1/' | sort; }
+
+#    a eth0 10.1.1.5 ------------- 10.1.1.7 eth0 b
+two_hosts()
+{
+	hosts_drop
+	host a b
+	cable a eth0 10.1.1.5/24 b eth0 10.1.1.7/24
+}
+
+#    a eth0 10.1.1.5 ---- 10.1.1.1 eth0 r eth1 10.1.2.1 ---- 10.1.2.7 eth0 b
+two_hosts_and_router()
+{
+	hosts_drop
+	host a r b
+	cable a eth0 10.1.1.5/24 r eth0 10.1.1.1/24
+	cable r eth1 10.1.2.1/24 b eth0 10.1.2.7/24
+	forwarding r
+	run ip -n "$(ns a)" route add default via 10.1.1.1
+	run ip -n "$(ns b)" route add default via 10.1.2.1
+}
+
+# tunnel_ends [ADDRESS-OF-A ADDRESS-OF-B [KEYWORDS...]] - tun1 on a and tun2 on b, as in the tutorials
+tunnel_ends()
+{
+	local a=${1:-10.1.1.5} b=${2:-10.1.1.7}
+	shift $(($# < 2 ? $# : 2))
+
+	run xt a tunnel add tun1 mode ipip local "$a" remote "$b" "$@"
+	run xt b tunnel add tun2 mode ipip local "$b" remote "$a" "$@"
+	tunnel_addresses
+}
+
+tunnel_addresses()
+{
+	run ip -n "$(ns a)" addr add 172.16.0.6 peer 172.16.0.8 dev tun1
+	run ip -n "$(ns a)" link set tun1 up
+	run ip -n "$(ns b)" addr add 172.16.0.8 peer 172.16.0.6 dev tun2
+	run ip -n "$(ns b)" link set tun2 up
+}
+
+# ---- traffic and counters ------------------------------------------------------------------------
+
+# pings HOST ADDRESS [ARGS...] - three echoes, all of them answered
+pings() { run on "$1" ping -q -n -c 3 -i 0.02 -W 2 "${@:2}"; }
+
+# pings_not HOST ADDRESS - nothing comes back
+pings_not() { ! on "$1" ping -q -n -c 2 -i 0.02 -W 0.3 "${@:2}" || die "ping $2 was answered"; }
+
+traffic() { run "$python" "$lib_dir/net/traffic.py" "$@"; }
+
+# tcp HOST ADDRESS HOST ADDRESS [MIB] - bulk data both ways, compared by checksum
+tcp() { traffic tcp "$(ns "$1")" "$2" "$(ns "$3")" "$4" "${5:-16}"; }
+
+# udp HOST ADDRESS HOST ADDRESS COUNT SIZE - every datagram arrives as it was sent
+udp() { traffic udp "$(ns "$1")" "$2" "$(ns "$3")" "$4" "$5" "$6"; }
+
+# counter HOST TUNNEL NAME - a counter by its JSON name; a drop as drops.REASON
+counter()
+{
+	xt "$1" -j -s tunnel show "$2" |
+		jq -r --arg path "$3" '.[0].stats | getpath($path | split(".")) // 0'
+}
+
+# drops HOST TUNNEL - all drops together
+drops() { xt "$1" -j -s tunnel show "$2" | jq '[.[0].stats.drops[]] | add // 0'; }
+
+# capture HOST DEV FILE FILTER - tcpdump in the background, listening when this returns
+capture()
+{
+	nsenter --net="/run/netns/$(ns "$1")" -- \
+		tcpdump -q -n -U --immediate-mode -i "$2" -w "$3" "$4" 2>"$3.err" &
+	capture_pid=$!
+	wait_for 5 "tcpdump" grep -q 'listening on' "$3.err"
+}
+
+# captured FILE N - until the file holds N packets
+captured() { wait_for 3 "$2 packets in the capture" eval "[ \$(tcpdump -n -r $1 2>/dev/null | wc -l) -ge $2 ]"; }
+
+capture_end() { kill "$capture_pid"; wait "$capture_pid"; }
+
+# ---- what xtun leaves in a namespace -------------------------------------------------------------
+
+state() { run "$python" "$lib_dir/net/state.py" "$@"; }
+cookie() { state cookie "$(ns "$1")"; }
+pin_root=/sys/fs/bpf/xtun
+pin_dir() { echo "$pin_root/$(cookie "$1")-1"; }
+
+# hooks HOST - every BPF program at tc, by tcx link or filter, and every clsact qdisc
+hooks() { state hooks "$(ns "$1")"; }
+
+# programs DIR - ids of the programs that are pinned there
+programs() { state programs "$1"; }
+
+# programs_gone ID... - the kernel has none of them any more
+programs_gone()
+{
+	local id
+
+	for id; do
+		! bpftool prog show id "$id" >/dev/null 2>&1 || return 1
+	done
+}
+
+# kind_exists KIND - whether this kernel can make such devices
+kind_exists() { unshare --net ip link add probe type "$1" 2>/dev/null; }

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Files of commands, and that what is saved reads back as what it was. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "fixture.h"
+
+enum { GENERATED = 4000, SEED = 1 };
+
+TEST(lines)
+{
+	struct model model;
+
+	fixture_init(&model);
+	fixture_accept(&model, "");
+	fixture_accept(&model, "\n\n# a comment\n   \n\t# another\n");
+	assert_int_equal(model.count, 0);
+	fixture_accept(&model, "format 1\r\n"
+			       "tunnel add t1 mode ipip # the first\r\n"
+			       "\n"
+			       "  link add name t2 type ipip remote 10.1.1.7\n"
+			       "tunnel change t1 ttl 64\n"
+			       "tunnel del t2\n"
+			       "attach eth0");
+	assert_int_equal(model.count, 1);
+	assert_string_equal(model.tunnels[0].spec.name, "t1");
+	assert_int_equal(model.tunnels[0].spec.ttl, 64);
+	assert_int_equal(model.manual_count, 1);
+	model_free_like(&model);
+}
+
+static const struct {
+	const char *text;
+	enum status status;
+	const char *error;
+} bad[] = {
+	{ "\n\n# three\ntunnel add t1 mode ipip\n\n\ntunnel add t2 mode ipip ttl 300\ntunnel x\n",
+	  STATUS_USAGE, "file: line 7: tunnel add: ttl: \"300\" is not 1..255 or inherit" },
+	{ "tunnel add t1 mode ipip\ntunnel del t2", STATUS_REFUSED,
+	  "file: line 2: tunnel del: there is no tunnel t2" },
+	{ "tunel add t1", STATUS_USAGE, "file: line 1: \"tunel\" is no command" },
+	{ "tunnel add t1 mode ipip\ntunnel add t1 mode ipip remote 1.2.3.4\n", STATUS_REFUSED,
+	  "file: line 2: tunnel add: there is a tunnel t1 already" },
+	{ "tunnel add t1 mode ipip\ntunnel add t2 mode ipip\n", STATUS_REFUSED,
+	  "file: line 2: tunnel add: t1 has local any remote any already" },
+	{ "format 2\ntunnel add t1 mode ipip fly\n", STATUS_REFUSED,
+	  "file: line 1: format: written by a newer version of xtun" },
+	{ "tunnel show\n", STATUS_USAGE, "file: line 1: tunnel show: has no place in a file" },
+	{ "tunnel\n", STATUS_USAGE, "file: line 1: tunnel show: has no place in a file" },
+	{ "save\n", STATUS_USAGE, "file: line 1: save: has no place in a file" },
+	{ "help\n", STATUS_USAGE, "file: line 1: help: has no place in a file" },
+	{ "restore file\n", STATUS_USAGE, "file: line 1: restore: has no place in a file" },
+	{ "-j tunnel show\n", STATUS_USAGE, "file: line 1: \"-j\" is no command" },
+};
+
+TEST(errors_name_line)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct error err = {};
+		struct model model;
+
+		fixture_init(&model);
+		assert_int_not_equal(batch_text(&model, bad[i].text, "file", &err), 0);
+		assert_starts(err.text, bad[i].error);
+		assert_int_equal(err.status, bad[i].status);
+		model_free_like(&model);
+	}
+}
+
+TEST(long_lines)
+{
+	char text[1200] = "# ";
+	struct error err = {};
+	struct model model;
+	size_t i;
+
+	fixture_init(&model);
+	memset(text + 2, 'x', sizeof(text) - 3);
+	assert_int_equal(batch_text(&model, text, "file", &err), 0);
+	text[0] = 'x';
+	assert_int_not_equal(batch_text(&model, text, "file", &err), 0);
+	assert_starts(err.text, "file: line 1: \"x\" is no command");
+	for (i = 0; i < sizeof(text) - 1; i++)
+		text[i] = i & 1 ? ' ' : 'x';
+	assert_int_not_equal(batch_text(&model, text, "file", &err), 0);
+	assert_starts(err.text, "file: line 1: more than ");
+	model_free_like(&model);
+}
+
+/* What a user sees of it: one format line, then commands, the shortest that say it. */
+TEST(save_text)
+{
+	static const char *const lines[] = {
+		" mode ipip local 10.1.1.5 remote 10.1.1.7 dev eth0 ttl 64 tos inherit/0xb8 anchor veth",
+		" mode ipip tos 0x10 nopmtudisc",
+	};
+	struct model model;
+	char *saved;
+	size_t i;
+
+	fixture_init(&model);
+	saved = fixture_save(&model);
+	assert_string_equal(saved, "");
+	free(saved);
+	fixture_accept(&model, "link add t1 type ipv4/ipv4 remote 10.1.1.7 local 10.1.1.5 anchor "
+			       "veth tclass inherit/b8 hlim 0x40 pmtudisc dev eth0\n"
+			       "tunnel add t2 mode ipip ttl inherit nopmtudisc local any tos 10\n"
+			       "attach lo\n");
+	saved = fixture_save(&model);
+	assert_starts(saved, "format 1\nattach ");
+	for (i = 0; i < ARRAY_SIZE(lines); i++)
+		if (!strstr(saved, lines[i]))
+			fail_msg("\"%s\" does not contain \"%s\"", saved, lines[i]);
+	free(saved);
+	model_free_like(&model);
+}
+
+/* One of the words as often as the others; all of it from one fixed seed. */
+static unsigned int generator;
+
+static unsigned int pick(unsigned int below)
+{
+	generator = generator * 1103515245 + 12345;
+	return (generator >> 8) % below;
+}
+
+static void generate(FILE *out, unsigned int number)
+{
+	static const char *const ttl[] = { "", " ttl 1", " ttl 255", " ttl inherit", " nopmtudisc",
+					   " ttl inherit nopmtudisc", " pmtudisc ttl 0x40" };
+	static const char *const tos[] = { "", " tos inherit", " tos b8", " tos inherit/0x10",
+					   " tos 0" };
+	static const char *const dev[] = { "", "", " dev eth0", " dev eth1", " dev dev" };
+	static const char *const anchor[] = { "", "", " anchor ifb", " anchor veth",
+					      " anchor netkit", " anchor auto" };
+	struct in_addr local = { htonl(0x0a000001 + number) }, remote = { htonl(0xac100001) };
+	char text[INET_ADDRSTRLEN];
+
+	fprintf(out, pick(2) ? "tunnel add t%u mode ipip" : "link add name t%u type ipip", number);
+	fprintf(out, " local %s", inet_ntop(AF_INET, &local, text, sizeof(text)));
+	if (pick(2))
+		fprintf(out, " remote %s", inet_ntop(AF_INET, &remote, text, sizeof(text)));
+	fputs(dev[pick(ARRAY_SIZE(dev))], out);
+	fputs(ttl[pick(ARRAY_SIZE(ttl))], out);
+	fputs(tos[pick(ARRAY_SIZE(tos))], out);
+	fputs(anchor[pick(ARRAY_SIZE(anchor))], out);
+	fputc('\n', out);
+}
+
+/* Whether what is saved of @model reads back, and is saved as the same text again. */
+static bool restores(const struct model *model)
+{
+	char *saved = fixture_save(model), *again = NULL;
+	struct error err = {};
+	struct model restored;
+	bool same;
+
+	fixture_init(&restored);
+	if (batch_text(&restored, saved, "saved", &err)) {
+		print_error("%s\n%.300s", err.text, saved);
+		same = false;
+	} else {
+		again = fixture_save(&restored);
+		same = !strcmp(again, saved);
+		if (!same)
+			print_error("%.300s became %.300s\n", saved, again);
+	}
+	free(again);
+	free(saved);
+	model_free_like(&restored);
+	return same;
+}
+
+TEST(save_restore_save)
+{
+	struct model model;
+	unsigned int i;
+	size_t len;
+	char *text;
+	FILE *out = open_memstream(&text, &len);
+
+	generator = SEED;
+	fputs("attach eth0\nattach lo\n", out);
+	for (i = 0; i < GENERATED; i++)
+		generate(out, i);
+	fclose(out);
+	fixture_init(&model);
+	fixture_accept(&model, text);
+	assert_int_equal(model.count, GENERATED);
+	assert_true(restores(&model));
+	free(text);
+	model_free_like(&model);
+}
+
+/* Tunnels and devices whose names mean something else to the parser. */
+TEST(save_odd_names)
+{
+	static const char *const names[] = { "name", "mode", "remote", "#hash", "type",
+					     "-",    "add",  "any",    "ttl",	"t\xc3\xa4" };
+	struct error err = {};
+	struct model model;
+	size_t bad_names = 0, i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		char *words[] = { "tunnel", "add", "name", (char *)names[i], "mode", "ipip" };
+
+		fixture_init(&model);
+		/* To refuse such a name is an answer too. */
+		if (!fixture_edit(&model, words, ARRAY_SIZE(words), &err))
+			bad_names += !restores(&model);
+		model_free_like(&model);
+	}
+	assert_int_equal(bad_names, 0);
+}
+
+TEST(save_odd_devices)
+{
+	struct model model;
+
+	fixture_init(&model);
+	fixture_accept(&model, "attach dev dev\n");
+	assert_int_equal(model.manual[0], LINK_DEV);
+	assert_true(restores(&model));
+	model_free_like(&model);
+}
+
+/* A tunnel that runs in another comes back whatever the order was in which they were made. */
+TEST(save_tunnel_in_tunnel)
+{
+	struct error err = {};
+	struct model model;
+
+	fixture_init(&model);
+	fixture_accept(&model, "tunnel add t1 mode ipip remote 1.1.1.1\n"
+			       "tunnel add t2 mode ipip remote 2.2.2.2 dev t1\n"
+			       "tunnel add t3 mode ipip remote 3.3.3.3 dev t2\n");
+	assert_true(restores(&model));
+	fixture_accept(&model, "tunnel change t2 dev eth0\ntunnel change t1 dev t3\n");
+	assert_true(restores(&model));
+	/* To refuse it is an answer too. */
+	if (!batch_text(&model, "tunnel change t3 dev t3", "file", &err) ||
+	    !batch_text(&model, "tunnel change t3 dev t1", "file", &err))
+		assert_true(restores(&model));
+	model_free_like(&model);
+}
+
+/* A device that went away is named by its number in what nobody typed; typed, it is unknown. */
+TEST(gone_device)
+{
+	static const char text[] = "tunnel add t1 mode ipip dev if99\n";
+	struct error err = {};
+	struct model model;
+
+	fixture_init(&model);
+	assert_int_not_equal(batch_text(&model, text, "file", &err), 0);
+	assert_starts(err.text, "file: line 1: tunnel add: dev: there is no device \"if99\"");
+	model.quiet = true;
+	fixture_accept(&model, text);
+	assert_int_equal(model.tunnels[0].spec.link, 99);
+	assert_made_by(&model, text);
+	/* No such number is what only begins like one. */
+	assert_int_not_equal(batch_text(&model, "tunnel add t2 mode ipip remote 1.2.3.4 dev if99x",
+					"file", &err),
+			     0);
+	assert_starts(err.text, "file: line 1: tunnel add: dev: there is no device \"if99x\"");
+	model_free_like(&model);
+}
+
+/* The only test that reads a file: a process reads one once. */
+TEST(file)
+{
+	char path[] = "/tmp/xtun-test-batch.XXXXXX";
+	struct error err = {};
+	struct model model;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_true(write(fd, "tunnel add t1 mode ipip\ntunnel x\n", 33) == 33);
+	close(fd);
+	fixture_init(&model);
+	assert_int_equal(batch_file(&model, "/nonexistent/file", &err), -ENOENT);
+	assert_string_equal(err.text, "/nonexistent/file: No such file or directory");
+	assert_int_equal(err.status, STATUS_REFUSED);
+	assert_int_not_equal(batch_file(&model, path, &err), 0);
+	assert_starts(err.text, path);
+	assert_starts(err.text + strlen(path), ": line 2: tunnel: \"x\" is no verb of it");
+	unlink(path);
+	model_free_like(&model);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lines),	    cmocka_unit_test(errors_name_line),
+		cmocka_unit_test(long_lines),	    cmocka_unit_test(save_text),
+		cmocka_unit_test(save_restore_save),
+		cmocka_unit_test(save_odd_names),   cmocka_unit_test(save_odd_devices),
+		cmocka_unit_test(save_tunnel_in_tunnel), cmocka_unit_test(gone_device),	    cmocka_unit_test(file),
+	};
+
+	return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
+}

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What a tunnel is: its keywords' values, checks of the whole, and the record in the kernel. */
+#include <arpa/inet.h>
+#include <errno.h>
+
+#include "fixture.h"
+#include "mode.h"
+#include "wire.h"
+
+/* Values that each keyword takes, and how they are printed; NULL: not at all, as the default. */
+static const struct value {
+	const char *keyword, *typed, *printed;
+} values[] = {
+	{ "mode", "ipip", "ipip" },
+	{ "mode", "ip/ip", "ipip" },
+	{ "mode", "ipv4/ipv4", "ipip" },
+	{ "local", "10.1.1.5", "10.1.1.5" },
+	{ "local", "255.255.255.254", "255.255.255.254" },
+	{ "local", "2001:DB8:0::1", "2001:db8::1" },
+	{ "local", "any", NULL },
+	{ "local", "0.0.0.0", NULL },
+	{ "local", "::", NULL },
+	{ "remote", "10.1.1.7", "10.1.1.7" },
+	{ "remote", "::ffff:10.1.1.7", "::ffff:10.1.1.7" },
+	{ "remote", "any", NULL },
+	{ "remote", "0.0.0.0", NULL },
+	{ "dev", "eth0", "eth0" },
+	{ "dev", "123456789012345", "123456789012345" },
+	{ "ttl", "1", "1" },
+	{ "ttl", "64", "64" },
+	{ "ttl", "0x40", "64" },
+	{ "ttl", "255", "255" },
+	{ "ttl", "inherit", NULL },
+	{ "tos", "10", "0x10" },
+	{ "tos", "0x10", "0x10" },
+	{ "tos", "0XFC", "0xfc" },
+	{ "tos", "fc", "0xfc" },
+	{ "tos", "4", "0x04" },
+	{ "tos", "0", NULL },
+	{ "tos", "inherit", "inherit" },
+	{ "tos", "inherit/b8", "inherit/0xb8" },
+	{ "tos", "inherit/0x10", "inherit/0x10" },
+	{ "tos", "inherit/0", "inherit" },
+	{ "pmtudisc", NULL, NULL },
+	{ "nopmtudisc", NULL, "" },
+	{ "anchor", "auto", NULL },
+	{ "anchor", "dummy", "dummy" },
+	{ "anchor", "ifb", "ifb" },
+	{ "anchor", "veth", "veth" },
+	{ "anchor", "netkit", "netkit" },
+};
+
+static const struct keyword *keyword(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < tunnel_keyword_count; i++)
+		if (!strcmp(tunnel_keywords[i].name, name))
+			return &tunnel_keywords[i];
+	fail_msg("there is no keyword %s", name);
+	return NULL;
+}
+
+/* What @row prints of @spec: 1 and the text, or 0. */
+static int printed(const struct keyword *row, const struct tunnel_spec *spec, char *text)
+{
+	FILE *out = fmemopen(text, 64, "w");
+	int said = row->print ? row->print(spec, out) : 0;
+
+	fputc(0, out);
+	fclose(out);
+	return said;
+}
+
+TEST(values_round_trip)
+{
+	struct error err = {};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(values); i++) {
+		const struct value *value = &values[i];
+		const struct keyword *row = keyword(value->keyword);
+		struct tunnel_spec spec, again;
+		char text[64], second[64];
+
+		spec_init(&spec, "t1");
+		spec.mode = mode_row(0);
+		assert_int_equal(!row->value, !value->typed);
+		if (row->parse(&spec, value->typed, &err))
+			fail_msg("%s %s: refused", value->keyword, value->typed);
+		if (!value->printed) {
+			assert_int_equal(printed(row, &spec, text), 0);
+			continue;
+		}
+		assert_int_equal(printed(row, &spec, text), 1);
+		assert_string_equal(text, value->printed);
+		spec_init(&again, "t1");
+		again.mode = mode_row(0);
+		assert_int_equal(row->parse(&again, row->value ? text : NULL, &err), 0);
+		assert_int_equal(printed(row, &again, second), 1);
+		assert_string_equal(second, text);
+		assert_memory_equal(&again, &spec, sizeof(spec));
+	}
+}
+
+/* The table above has every keyword, and every mode and kind of anchor as a value. */
+TEST(values_complete)
+{
+	size_t i, j;
+
+	for (i = 0; i < tunnel_keyword_count; i++) {
+		for (j = 0; j < ARRAY_SIZE(values); j++)
+			if (!strcmp(values[j].keyword, tunnel_keywords[i].name))
+				break;
+		if (j == ARRAY_SIZE(values))
+			fail_msg("no value of %s is tried", tunnel_keywords[i].name);
+	}
+	for (i = 0; mode_row(i) || anchor_kind_name(i); i++) {
+		bool mode = !mode_row(i), anchor = !anchor_kind_name(i);
+
+		for (j = 0; j < ARRAY_SIZE(values); j++) {
+			const char *typed = values[j].typed ?: "";
+
+			mode |= mode_row(i) && !strcmp(typed, mode_row(i)->name);
+			anchor |= anchor_kind_name(i) && !strcmp(typed, anchor_kind_name(i));
+		}
+		assert_true(mode);
+		assert_true(anchor);
+	}
+}
+
+TEST(values_all_numbers)
+{
+	const struct keyword *ttl = keyword("ttl"), *tos = keyword("tos");
+	char typed[16], text[64];
+	struct error err = {};
+	unsigned int i;
+
+	for (i = 0; i < 512; i++) {
+		struct tunnel_spec spec;
+
+		spec_init(&spec, "t1");
+		snprintf(typed, sizeof(typed), "%u", i);
+		assert_int_equal(ttl->parse(&spec, typed, &err), i && i < 256 ? 0 : -EINVAL);
+		assert_int_equal(spec.ttl, i < 256 ? i : 0);
+		snprintf(typed, sizeof(typed), i & 1 ? "%x" : "0x%02x", i);
+		assert_int_equal(tos->parse(&spec, typed, &err),
+				 i < 256 && !(i & ECN_MASK) ? 0 : -EINVAL);
+		if (i >= 256 || i & ECN_MASK)
+			continue;
+		assert_int_equal(spec.tos, i);
+		assert_int_equal(printed(tos, &spec, text), !!i);
+		snprintf(typed, sizeof(typed), "inherit/%x", i);
+		assert_int_equal(tos->parse(&spec, typed, &err), 0);
+		assert_true(spec.tos_inherit);
+		assert_int_equal(spec.tos, i);
+	}
+}
+
+/* Refused values change nothing. */
+TEST(values_refused)
+{
+	static const struct {
+		const char *keyword, *typed;
+	} cases[] = {
+		{ "mode", "" },		 { "mode", "IPIP" },	     { "mode", "ipip " },
+		{ "mode", "ip" },	 { "local", "" },	     { "local", "10.1.1" },
+		{ "local", "10.1.1.300" }, { "local", "10.1.1.5/24" }, { "local", "010.1.1.5" },
+		{ "local", "0x0a010105" }, { "local", "localhost" },   { "local", "ANY" },
+		{ "remote", "1.2.3.4.5" }, { "remote", "12::34::56" }, { "remote", "fe80::1%eth0" },
+		{ "dev", "" },		 { "dev", "1234567890123456" }, { "dev", "a/b" },
+		{ "ttl", "" },		 { "ttl", "0" },	     { "ttl", "256" },
+		{ "ttl", "80abc" },	 { "ttl", "-1" },	     { "ttl", "+1" },
+		{ "ttl", "inherit/1" },	 { "ttl", "INHERIT" },	     { "tos", "" },
+		{ "tos", "0x" },	 { "tos", "100" },	     { "tos", "1" },
+		{ "tos", "0x13" },	 { "tos", "zz" },	     { "tos", "0x0x4" },
+		{ "tos", "+4" },	 { "tos", "-4" },	     { "tos", " 4" },
+		{ "tos", "inherit/" },	 { "tos", "inheritx" },	     { "tos", "inherit 10" },
+		{ "tos", "inherit/3" },	 { "tos", "inherit/100" },   { "tos", "inherit/inherit" },
+		{ "anchor", "" },	 { "anchor", "vet" },	     { "anchor", "DUMMY" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct tunnel_spec spec, before;
+		struct error err = {};
+
+		spec_init(&spec, "t1");
+		before = spec;
+		if (!keyword(cases[i].keyword)->parse(&spec, cases[i].typed, &err))
+			fail_msg("%s \"%s\" is accepted", cases[i].keyword, cases[i].typed);
+		assert_memory_equal(&spec, &before, sizeof(spec));
+		assert_int_equal(err.text[0] ? err.status : STATUS_USAGE, STATUS_USAGE);
+	}
+}
+
+/* ---- the whole -------------------------------------------------------------------------------- */
+
+/* Parse @line as the keywords of a tunnel and check it. */
+static int spec_of(const char *line, struct tunnel_spec *spec, struct error *err)
+{
+	char copy[256], *words[32];
+	struct args args = { .words = words };
+	__u32 given = 0;
+
+	spec_init(spec, "t1");
+	strcpy(copy, line);
+	args.count = args_split(copy, words, ARRAY_SIZE(words));
+	return args_keywords(&args, tunnel_keywords, tunnel_keyword_count, spec, &given, err) ?:
+	       spec_check(spec, given, err);
+}
+
+TEST(check_accepts)
+{
+	static const char *const lines[] = {
+		"mode ipip",
+		"mode ipip local 10.1.1.5",
+		"mode ipip remote 10.1.1.7 ttl 64 pmtudisc",
+		"mode ipip remote 10.1.1.7 ttl inherit nopmtudisc",
+		"mode ipip nopmtudisc tos inherit",
+		"local 10.1.1.5 remote any mode ipip",
+	};
+	struct tunnel_spec spec;
+	struct error err = {};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(lines); i++)
+		if (spec_of(lines[i], &spec, &err))
+			fail_msg("%s: %s", lines[i], err.text);
+}
+
+TEST(check_refuses)
+{
+	static const struct {
+		const char *line, *text;
+	} cases[] = {
+		{ "", "mode: missing" },
+		{ "local 10.1.1.5 ttl 3", "mode: missing" },
+		{ "mode ipip local 2001:db8::1", "local: \"2001:db8::1\" is an IPv6 address" },
+		{ "mode ipip remote 2001:db8::1", "remote: \"2001:db8::1\" is an IPv6 address" },
+		{ "mode ipip local 224.0.0.1", "local: \"224.0.0.1\" is not the address of one" },
+		{ "mode ipip remote 239.1.1.1", "remote: \"239.1.1.1\" is not the address of one" },
+		{ "mode ipip remote 255.255.255.255",
+		  "remote: \"255.255.255.255\" is not the address of one" },
+		{ "mode ipip ttl 64 nopmtudisc", "nopmtudisc: a fixed ttl needs pmtudisc" },
+		{ "nopmtudisc ttl 1 mode ipip", "nopmtudisc: a fixed ttl needs pmtudisc" },
+	};
+	struct tunnel_spec spec;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct error err = {};
+
+		assert_int_equal(spec_of(cases[i].line, &spec, &err), -EINVAL);
+		assert_int_equal(err.status, STATUS_USAGE);
+		assert_starts(err.text, cases[i].text);
+	}
+}
+
+/* A keyword that a mode does not have. */
+TEST(check_foreign_keyword)
+{
+	struct mode mode = *mode_row(0);
+	struct tunnel_spec spec;
+	struct error err = {};
+
+	spec_init(&spec, "t1");
+	mode.keywords &= ~GIVEN_TTL;
+	spec.mode = &mode;
+	assert_int_equal(spec_check(&spec, GIVEN_MODE | GIVEN_TOS, &err), 0);
+	assert_int_equal(spec_check(&spec, GIVEN_MODE | GIVEN_TTL, &err), -EINVAL);
+	assert_string_equal(err.text, "ttl: mode ipip has no such keyword");
+}
+
+TEST(overhead)
+{
+	struct tunnel_spec spec;
+	struct error err;
+
+	assert_int_equal(spec_of("mode ipip", &spec, &err), 0);
+	assert_int_equal(spec_overhead(&spec), 20);
+}
+
+/* ---- the record ------------------------------------------------------------------------------- */
+
+static void spec_line(const struct tunnel_spec *spec, char *text)
+{
+	FILE *out = fmemopen(text, 256, "w");
+
+	spec_print(spec, out);
+	fputc(0, out);
+	fclose(out);
+}
+
+TEST(record_fields)
+{
+	struct tunnel record = {};
+	struct tunnel_spec spec;
+	struct error err;
+
+	assert_int_equal(spec_of("mode ipip local 10.1.1.5 remote 10.1.1.7 ttl 64 tos inherit/b8",
+				 &spec, &err),
+			 0);
+	spec.link = 9;
+	spec_to_record(&spec, &record);
+	assert_int_equal(record.local.v4, htonl(0x0a010105));
+	assert_int_equal(record.remote.v4, htonl(0x0a010107));
+	assert_int_equal(record.local.v6[1] | record.local.v6[2] | record.local.v6[3], 0);
+	assert_int_equal(record.link, 9);
+	assert_int_equal(record.family, FAMILY_IPV4);
+	assert_int_equal(record.wrap, WRAP_NONE);
+	assert_int_equal(record.payload, PAYLOAD_IP);
+	assert_int_equal(record.inner, INNER_IPV4);
+	assert_int_equal(record.ttl, 64);
+	assert_int_equal(record.tos, 0xb8);
+	assert_int_equal(record.flags, TUNNEL_DF | TUNNEL_TOS_INHERIT);
+}
+
+TEST(record_round_trip)
+{
+	static const char *const addresses[] = { "any", "10.1.1.5", "192.0.2.255" };
+	static const char *const rest[] = { "", "ttl 1", "ttl 255", "nopmtudisc" };
+	static const char *const tos[] = { "0", "fc", "inherit", "inherit/4" };
+	static const char *const kinds[] = { "auto", "dummy", "ifb", "netkit" };
+	unsigned int i, local, remote, other, kind, service;
+	char line[256], before[256], after[256];
+
+	for (i = 0; i < 3 * 3 * 4 * 4 * 4; i++) {
+		struct tunnel_spec spec, back;
+		struct tunnel record = {};
+		struct error err = {};
+
+		local = i % 3, remote = i / 3 % 3, other = i / 9 % 4;
+		kind = i / 36 % 4, service = i / 144;
+		snprintf(line, sizeof(line), "mode %s local %s remote %s %s tos %s anchor %s",
+			 mode_row(0)->name, addresses[local], addresses[remote], rest[other],
+			 tos[service], kinds[kind]);
+		if (spec_of(line, &spec, &err))
+			fail_msg("%s: %s", line, err.text);
+		spec.link = i;
+		/* The device's kind is known when it is made. */
+		record.kind = spec.anchor ?: ANCHOR_IFB;
+		spec_to_record(&spec, &record);
+		spec_init(&back, "t1");
+		spec_from_record(&record, &back);
+		spec_line(&spec, before);
+		spec_line(&back, after);
+		assert_string_equal(after, before);
+		assert_memory_equal(&back, &spec, sizeof(spec));
+	}
+}
+
+/* Made by a version that knows more: no mode of ours. */
+TEST(record_unknown)
+{
+	struct tunnel_spec spec;
+	struct tunnel record = { .inner = 0x80 };
+
+	spec_init(&spec, "t1");
+	spec_from_record(&record, &spec);
+	assert_null(spec.mode);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(values_round_trip),  cmocka_unit_test(values_complete),
+		cmocka_unit_test(values_all_numbers), cmocka_unit_test(values_refused),
+		cmocka_unit_test(check_accepts),      cmocka_unit_test(check_refuses),
+		cmocka_unit_test(check_foreign_keyword), cmocka_unit_test(overhead),
+		cmocka_unit_test(record_fields),      cmocka_unit_test(record_round_trip),
+		cmocka_unit_test(record_unknown),
+	};
+
+	return cmocka_run_group_tests_name("mode", tests, NULL, NULL);
+}
