@@ -22,7 +22,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/t
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 
 BUILD_PACKAGES := gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libmnl-dev libjansson-dev linux-libc-dev libc6-dev pkg-config
-TEST_PACKAGES := libcmocka-dev python3 python3-scapy iproute2 iputils-ping iputils-arping tcpdump iperf3 strace ethtool procps \
+TEST_PACKAGES := jq libcmocka-dev python3 python3-scapy iproute2 iputils-ping iputils-arping tcpdump iperf3 strace ethtool procps \
 	util-linux netcat-openbsd busybox-static cpio zstd xz-utils qemu-system-x86 kmod libclang-rt-14-dev ca-certificates
 
 Q := $(if $(V),,@)
@@ -97,7 +97,7 @@ completion: all ## print the bash completion script
 demo: ## the main job on real traffic, packages included (root)
 	$(Q)$(MAKE) --no-print-directory deps
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)tests/isolate scripts/demo
+	$(Q)scripts/demo
 
 test: ## every ring of tests, packages included (root)
 	$(Q)$(MAKE) --no-print-directory deps
@@ -120,7 +120,7 @@ lab-shell: all ## a shell in a virtual machine: make lab-shell KERNEL=6.1
 	$(Q)tests/lab/boot -s $(or $(KERNEL),6.1)
 
 bench: all $(BUILD)/bench/flood ## measure: table on the screen, JSON in build/ (root)
-	$(Q)tests/isolate bench/run
+	$(Q)bench/run
 
 bench-lab: all $(BUILD)/bench/flood ## instructions per packet on the lab's kernels
 	$(Q)bench/lab $(KERNEL)

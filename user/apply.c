@@ -31,8 +31,9 @@ static int unfinished_remove(struct error *err)
 }
 
 /*
- * Tunnels that are not wanted: first the record, then the device; many devices at once, because
- * the kernel waits for all CPUs whenever one goes. An ifindex may long belong to somebody else, if
+ * Tunnels that are not wanted: the device is marked before its record goes, so that it is never
+ * without an owner; then all marked ones are deleted at once, because the kernel waits for all CPUs
+ * whenever one goes. An ifindex may long belong to somebody else, if
  * its device went without us: the kind tells.
  */
 static int tunnels_remove(struct state *state, const struct model *want, struct error *err)
@@ -51,10 +52,11 @@ static int tunnels_remove(struct state *state, const struct model *want, struct 
 
 		if (entry_by_port(want, port))
 			continue;
-		ret = tunnels_delete(&state->maps, port);
-		if (!ret && link && !strcmp(link->kind, anchor_kind_name(record->kind - 1)))
+		ret = 0;
+		if (link && !strcmp(link->kind, anchor_kind_name(record->kind - 1)))
 			ret = netlink_link_set_group(record->anchor, ANCHOR_UNFINISHED);
 		ret = ret == -ENODEV ? 0 : ret;
+		ret = ret ?: tunnels_delete(&state->maps, port);
 		if (ret)
 			refuse_kernel(err, ret, "deleting %s", link ? link->name : "a tunnel");
 	}

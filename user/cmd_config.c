@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* save, restore, flush, and the line that a saved configuration begins with. */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "batch.h"
 #include "output.h"
@@ -39,13 +38,7 @@ int config_restore(struct model *model, struct args *args, struct error *err)
 		return ret;
 	}
 	model_adopt(&want, model);
-	free(model->tunnels);
-	free(model->manual);
-	model->tunnels = want.tunnels;
-	model->count = want.count;
-	model->room = want.room;
-	model->manual = want.manual;
-	model->manual_count = want.manual_count;
+	model_replace(model, &want);
 	return 0;
 }
 

@@ -206,6 +206,18 @@ void model_free_like(struct model *model)
 	*model = (struct model){};
 }
 
+void model_replace(struct model *model, struct model *want)
+{
+	free(model->tunnels);
+	free(model->manual);
+	model->tunnels = want->tunnels;
+	model->count = want->count;
+	model->room = want->room;
+	model->manual = want->manual;
+	model->manual_count = want->manual_count;
+	*want = (struct model){};
+}
+
 void model_adopt(struct model *want, const struct model *now)
 {
 	const struct tunnel_entry *old;
@@ -301,8 +313,9 @@ int model_add(struct model *model, const struct tunnel_spec *spec, struct error 
 			"there is a tunnel %s already; use `tunnel change` or `tunnel replace`",
 			spec->name);
 	link = model_link_named(model, spec->name);
-	/* That of a tunnel which this edit has removed is gone by the time that names are given. */
-	if (link && !model_owns(model, link->ifindex))
+	/* Those of removed tunnels and of interrupted commands are gone before new ones are made.
+	 */
+	if (link && !model_owns(model, link->ifindex) && link->group != ANCHOR_UNFINISHED)
 		return refuse(err, -EEXIST, "the name %s is taken by a device that is not xtun's",
 			      spec->name);
 	ret = spec_find_dev(model, &entry.spec, err);

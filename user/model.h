@@ -49,6 +49,9 @@ void model_free_like(struct model *model);
  * kind allows. */
 void model_adopt(struct model *want, const struct model *now);
 
+/* Put the tunnels and devices of @want, an empty_like() of @model, in the place of its own. */
+void model_replace(struct model *model, struct model *want);
+
 /* NULL when there is none. */
 struct tunnel_entry *model_find(const struct model *model, const char *name);
 const struct link *model_link(const struct model *model, __u32 ifindex);

@@ -37,16 +37,12 @@ static int nl_open(void)
 	return 0;
 }
 
-/* Send @request and give each message of the answer to @each. */
-static int nl_talk(struct nlmsghdr *request, mnl_cb_t each, void *data)
+static int nl_exchange(struct nlmsghdr *request, mnl_cb_t each, void *data)
 {
 	static char buffer[65536];
 	ssize_t len;
 	int err;
 
-	err = nl_open();
-	if (err)
-		return err;
 	request->nlmsg_seq = ++sequence;
 	if (mnl_socket_sendto(nl_socket, request, request->nlmsg_len) < 0)
 		return -errno;
@@ -60,6 +56,22 @@ static int nl_talk(struct nlmsghdr *request, mnl_cb_t each, void *data)
 			return -errno;
 	} while (err > 0);
 	return 0;
+}
+
+/* Send @request and give each message of the answer to @each. */
+static int nl_talk(struct nlmsghdr *request, mnl_cb_t each, void *data)
+{
+	int err = nl_open();
+
+	if (err)
+		return err;
+	err = nl_exchange(request, each, data);
+	/* The rest of an answer that broke off must not meet the next question. */
+	if (err) {
+		mnl_socket_close(nl_socket);
+		nl_socket = NULL;
+	}
+	return err;
 }
 
 static struct nlmsghdr *nl_start(char *buffer, __u16 type, __u16 flags)
@@ -147,6 +159,18 @@ static int link_order(const void *a, const void *b)
 	return one->ifindex < two->ifindex ? -1 : one->ifindex > two->ifindex;
 }
 
+/* A list that changed while the kernel wrote it is asked for again (NLM_F_DUMP_INTR). */
+static int nl_dump(struct nlmsghdr *request, mnl_cb_t each, void *data, size_t *count)
+{
+	int tries, err = -EINTR;
+
+	for (tries = 0; tries < 64 && err == -EINTR; tries++) {
+		*count = 0;
+		err = nl_talk(request, each, data);
+	}
+	return err;
+}
+
 int netlink_links(struct link **links, size_t *count)
 {
 	char buffer[REQUEST_MAX];
@@ -157,7 +181,7 @@ int netlink_links(struct link **links, size_t *count)
 	link_start(request, 0);
 	/* No statistics: with thousands of devices they are most of the answer. */
 	mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	err = nl_talk(request, link_collect, &list);
+	err = nl_dump(request, link_collect, &list, &list.count);
 	if (err) {
 		free(list.links);
 		return err;
@@ -412,7 +436,7 @@ int netlink_addressed(__u32 **ifindexes, size_t *count)
 	int err;
 
 	address->ifa_family = AF_INET;
-	err = nl_talk(request, address_collect, &list);
+	err = nl_dump(request, address_collect, &list, &list.count);
 	if (err) {
 		free(list.ifindexes);
 		return err;

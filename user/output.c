@@ -38,6 +38,12 @@ static __u64 drops_sum(const struct counters *counters, enum direction direction
 	return sum;
 }
 
+/* A tunnel that a writer is just making may have no device yet. */
+static const char *kind_text(const struct tunnel_entry *entry)
+{
+	return entry->port ? anchor_kind_name(entry->record.kind - 1) : "auto";
+}
+
 static __u32 mtu_now(const struct model *model, const struct tunnel_entry *entry)
 {
 	const struct link *link = model_link(model, entry->record.anchor);
@@ -71,8 +77,8 @@ static void details_text(const struct state *state, const struct model *model,
 {
 	__u32 path = path_mtu_read(&state->maps, entry->record.id);
 
-	printf("\n    mtu %u anchor %s ifindex %u", mtu_now(model, entry),
-	       anchor_kind_name(entry->record.kind - 1), entry->record.anchor);
+	printf("\n    mtu %u anchor %s ifindex %u", mtu_now(model, entry), kind_text(entry),
+	       entry->record.anchor);
 	if (path)
 		printf(" pathmtu %u", path);
 }
@@ -136,8 +142,7 @@ static json_t *tunnel_json(const struct options *options, const struct state *st
 	json_object_set_new(tunnel, "tos", tos_json(spec));
 	json_object_set_new(tunnel, "pmtudisc", json_boolean(spec->pmtudisc));
 	json_object_set_new(tunnel, "mtu", json_integer(mtu_now(model, entry)));
-	json_object_set_new(tunnel, "anchor",
-			    json_string(anchor_kind_name(entry->record.kind - 1)));
+	json_object_set_new(tunnel, "anchor", json_string(kind_text(entry)));
 	if (options->details) {
 		json_object_set_new(tunnel, "ifindex", json_integer(entry->record.anchor));
 		if (path)
@@ -168,8 +173,9 @@ int output_tunnels(const struct options *options, const struct state *state,
 
 		if (only && only != entry)
 			continue;
-		/* A tunnel that another command deletes at this moment has none any more. */
-		if (options->stats)
+		/* A tunnel that a writer is just making has none yet, one that it deletes no more.
+		 */
+		if (options->stats && entry->port)
 			counters_read(&state->maps, entry->record.id, &counters);
 		if (options->json) {
 			tunnel = tunnel_json(options, state, model, entry);

@@ -131,19 +131,43 @@ int session_edit(const struct verb *verb, const struct args *args, const char *b
 }
 
 /*
+ * Show what a writer at work has decided on, instead of what it has carried out so far. When the
+ * journal does not fit what there is, it is about to go, and what there is counts.
+ */
+static void show_decided(struct model *model, const char *journal)
+{
+	struct error ignored;
+	struct model want;
+
+	model->quiet = true;
+	model_empty_like(model, &want);
+	if (batch_text(&want, journal, "journal", &ignored)) {
+		model_free_like(&want);
+		return;
+	}
+	model_adopt(&want, model);
+	model_replace(model, &want);
+}
+
+/*
  * Clean up behind a killed command, or a device that went without us, if nobody is writing at this
- * moment. A reader never waits, and shows what there is.
+ * moment. A reader never waits: beside a writer it shows what that has decided on.
  */
 static int show_clean(struct state *state, struct model *model, struct error *err)
 {
 	char *journal = NULL;
-	int ret;
+	int ret = 0;
 
 	if (state->dir >= 0)
 		ret = journal_read(state, &journal, err);
-	else
+	if (ret || (!journal && !model->leftovers))
+		return ret;
+	ret = state_lock(state, false, err);
+	if (ret == -EAGAIN) {
+		if (journal)
+			show_decided(model, journal);
 		ret = 0;
-	if (!ret && (journal || model->leftovers) && !state_lock(state, false, err)) {
+	} else if (!ret) {
 		model_free(model);
 		ret = state_reopen(state, err);
 		ret = ret ?: recover(state, err);
