@@ -5,7 +5,7 @@ import random
 import struct
 from collections import Counter
 
-from harness import Failure, expect, expect_bytes, test, times
+from harness import Failure, Skip, expect, expect_bytes, test, times
 from oracle import (ETH_HLEN, IPIP, OPTIONS, Tunnel, checksum_mend, decapsulated, encapsulated,
                     frame, ip, outer_faults, too_big_error)
 from scene import DROP, LOCAL, LOCAL2, MTU, NEIGHBOUR, NEXT, REDIRECT, REMOTES, mac
@@ -177,8 +177,8 @@ class Batch:
         self.exact, self.most, self.drops = Counter(), Counter(), Counter()
         self.frames = []
 
-    def add(self, data, plan, verdict, out):
-        what = f"{plan.tunnel} {'/'.join(sorted(plan.reasons))} {data[:80].hex()}"
+    def add(self, data, plan, verdict, out, how=""):
+        what = f"{how}{plan.tunnel} {'/'.join(sorted(plan.reasons))} {data[:80].hex()}"
         expect(f"verdict for {what}", verdict, plan.verdict)
         if plan.out is not None:
             expect_bytes(what, out, plan.out)
@@ -241,6 +241,29 @@ def decap(scene):
     if refused > times(PACKETS) // 4:
         raise Failure(f"the kernel ran only {times(PACKETS) - refused} of the packets")
     return batch.finish([(NEXT, 0), (REDIRECT, 0), (DROP, 1), (DROP, 2)])
+
+
+@test("hostile/decap_fragments")
+def decap_fragments(scene):
+    """The same with packets whose bytes do not lie in one piece, as many drivers deliver them."""
+    scene.configure(*(tunnel.command() for tunnel in TUNNELS))
+    macs = {tunnel.name: mac(tunnel.name) for tunnel in TUNNELS}
+    rng, whole, batch = random.Random(SEED), list(outer_packets(scene.mac)), Batch(scene, "rx")
+    try:
+        scene.decap(whole[0], linear=34)
+    except OSError as error:
+        raise Skip("this kernel's test runs cannot make such packets") from error
+    batch.begin()
+    for _ in range(times(PACKETS)):
+        data = damaged(rng, whole)
+        linear = rng.choice((14, 34, 54, 60, 64, 74, rng.randrange(14, 140)))
+        try:
+            verdict, out = scene.decap(data, linear=min(linear, len(data)))
+        except OSError:
+            continue
+        batch.add(data, plan_decap(data, scene.mac, macs), verdict, out,
+                  f"{min(linear, len(data))} of {len(data)} bytes linear: ")
+    return batch.finish([(NEXT, 0), (REDIRECT, 0), (DROP, 1)])
 
 
 @test("hostile/noise")

@@ -17,6 +17,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 from host import Host
 from state import hook_list
@@ -214,7 +215,13 @@ def killed_at(point, command, texts, afters):
     following = xtun(*NEXT)
     if following.returncode:
         return f"the next command: {following.stderr.strip()}", False
-    wrong = differences(holdings(), afters[0] if old else afters[1])
+    # A link that was not pinned yet goes with the process, but the kernel may take its time.
+    deadline = time.monotonic() + 5
+    while True:
+        wrong = differences(holdings(), afters[0] if old else afters[1])
+        if not wrong or time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
     if wrong:
         return f"after the next command, {wrong}", False
     if before and " t0 " in saved.stdout and ifindex("t0") != before:

@@ -12,9 +12,9 @@ failed=0
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/xtun-test.XXXXXX") || exit 1
 trap 'rm -rf "$tmp"' EXIT
 
-die() { echo "$*"; exit 1; }
+die() { echo "${*//$'\n'/ }"; exit 1; }
 skip_test() { echo "$*"; exit 77; }
-equal() { [ "$2" = "$3" ] || die "$1: is \"${2//$'\n'/ }\", not \"${3//$'\n'/ }\""; }
+equal() { [ "$2" = "$3" ] || die "$1: is \"$2\", not \"$3\""; }
 
 # check NAME CMD... - run CMD in a subshell and print its result line
 check()

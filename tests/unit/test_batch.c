@@ -199,7 +199,8 @@ TEST(save_restore_save)
 TEST(save_odd_names)
 {
 	static const char *const names[] = { "name", "mode", "remote", "#hash", "type",
-					     "-",    "add",  "any",    "ttl",	"t\xc3\xa4" };
+					     "-",    "add",  "any",    "ttl",	"t\xc3\xa4",
+					     "\\back", "\\#", "\\", "tunnel", "dev", "if2" };
 	struct error err = {};
 	struct model model;
 	size_t bad_names = 0, i;
