@@ -66,7 +66,7 @@ class Scene:
             f"neigh replace {remote} lladdr {NEIGHBOUR.hex(':')} dev {DEV} nud permanent\n"
             for remote in REMOTES))
         self.mac = mac(DEV)
-        self.programs = {}
+        self.programs, self.ports, self.seen = {}, {}, {}
 
     def configure(self, *lines):
         """Make these commands the whole configuration, with counters that begin at zero."""
@@ -80,6 +80,7 @@ class Scene:
             expect(f"pinned programs called {name}", len(paths), 1)
             self.programs[name] = Program(paths[0])
         self.ports = {}
+        self.seen = {}
 
     def encap(self, tunnel, frame, **how):
         """Run the program of the tunnel's port. Returns verdict and bytes."""
@@ -90,8 +91,7 @@ class Scene:
     def decap(self, frame, dev=DEV, **how):
         return self.programs["decap"].run(frame, ifindex(dev), **how)
 
-    @staticmethod
-    def counters():
+    def counters(self):
         """All counters above zero: {("tun1", "rx_packets"): 3, ("tun1", "ecn"): 1}"""
         found = {}
         for tunnel in json.loads(command(XTUN, "-j", "-s", "tunnel", "show")):
@@ -99,10 +99,11 @@ class Scene:
             for name, value in [*stats.items(), *stats["drops"].items()]:
                 if name != "drops" and value:
                     found[tunnel["name"], name] = value
+        self.seen = found
         return found
 
-    def counted(self, before):
-        """What was counted since @before."""
-        now = self.counters()
+    def counted(self):
+        """What was counted since the counters were last looked at, or configured."""
+        before, now = self.seen, self.counters()
         return {name: value - before.get(name, 0) for name, value in now.items()
                 if value != before.get(name, 0)}
