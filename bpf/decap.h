@@ -110,14 +110,9 @@ static __always_inline int outer_check(ctx_t *ctx, const struct endpoint *end,
 		err = options_check(ctx, hlen);
 		if (err)
 			return err;
-		head = ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN_MAX + IPV4_HLEN);
-		if (!head) {
-			/* Too short to hold the longest header, and by that too short for most
-			 * inner packets. */
-			head = ctx_head(ctx, WIRE_ETH_HLEN + 2 * IPV4_HLEN);
-			if (!head)
-				return REFUSE(payload_length);
-		}
+		head = ctx_head(ctx, WIRE_ETH_HLEN + (hlen & 0x3c) + IPV4_HLEN);
+		if (!head || head + WIRE_ETH_HLEN + IPV4_HLEN > ctx_end(ctx))
+			return REFUSE(payload_length);
 		ip = head + WIRE_ETH_HLEN;
 	}
 	len = bpf_ntohs(ip->tot_len);

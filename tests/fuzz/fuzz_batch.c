@@ -81,7 +81,8 @@ static void check_model(const struct model *model)
 		spec_to_record(spec, &record);
 		spec_init(&back, spec->name);
 		spec_from_record(&record, &back);
-		strcpy(back.dev, spec->dev);
+		/* Behind its end a name keeps what longer ones left. */
+		memcpy(back.dev, spec->dev, sizeof(back.dev));
 		must(!memcmp(&back, spec, sizeof(back)));
 	}
 	for (i = 0; i < model->manual_count; i++)

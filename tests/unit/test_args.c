@@ -86,7 +86,7 @@ TEST(names_in_list)
 	assert_false(name_in(NULL, "a"));
 }
 
-/* ---- keywords --------------------------------------------------------------------------------- */
+/* ---- keywords ---- */
 
 struct thing {
 	int color, size, flags;
@@ -236,7 +236,7 @@ TEST(keywords_print)
 	free(text);
 }
 
-/* ---- suggestions ------------------------------------------------------------------------------ */
+/* ---- suggestions ---- */
 
 static const char *animal(size_t i)
 {
@@ -278,7 +278,7 @@ TEST(nearest)
 	}
 }
 
-/* ---- numbers and names ------------------------------------------------------------------------ */
+/* ---- numbers and names ---- */
 
 TEST(numbers)
 {
@@ -330,8 +330,8 @@ TEST(numbers)
 
 TEST(device_names)
 {
-	static const char *const good[] = { "a", "tun1", "eth0.100", "a-b_c", "...", "-",
-					    "123456789012345", "\xc3\xa4" };
+	static const char *const good[] = { "a",   "tun1", "eth0.100",        "a-b_c",
+					    "...", "-",    "123456789012345", "\xc3\xa4" };
 	static const struct {
 		const char *word, *text;
 	} bad[] = {
@@ -357,7 +357,7 @@ TEST(device_names)
 	}
 }
 
-/* ---- errors ----------------------------------------------------------------------------------- */
+/* ---- errors ---- */
 
 TEST(error_texts)
 {
@@ -404,14 +404,21 @@ TEST(error_long)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(split_words),	     cmocka_unit_test(split_nothing),
-		cmocka_unit_test(split_hash_in_word), cmocka_unit_test(split_limit),
+		cmocka_unit_test(split_words),
+		cmocka_unit_test(split_nothing),
+		cmocka_unit_test(split_hash_in_word),
+		cmocka_unit_test(split_limit),
 		cmocka_unit_test(split_backslash),
-		cmocka_unit_test(next_words),	     cmocka_unit_test(names_in_list),
-		cmocka_unit_test(keywords_accept),    cmocka_unit_test(keywords_refuse),
-		cmocka_unit_test(keywords_print),     cmocka_unit_test(nearest),
-		cmocka_unit_test(numbers),	     cmocka_unit_test(device_names),
-		cmocka_unit_test(error_texts),	     cmocka_unit_test(error_long),
+		cmocka_unit_test(next_words),
+		cmocka_unit_test(names_in_list),
+		cmocka_unit_test(keywords_accept),
+		cmocka_unit_test(keywords_refuse),
+		cmocka_unit_test(keywords_print),
+		cmocka_unit_test(nearest),
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(device_names),
+		cmocka_unit_test(error_texts),
+		cmocka_unit_test(error_long),
 	};
 
 	return cmocka_run_group_tests_name("args", tests, NULL, NULL);

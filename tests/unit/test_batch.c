@@ -94,7 +94,8 @@ TEST(long_lines)
 TEST(save_text)
 {
 	static const char *const lines[] = {
-		" mode ipip local 10.1.1.5 remote 10.1.1.7 dev eth0 ttl 64 tos inherit/0xb8 anchor veth",
+		" mode ipip local 10.1.1.5 remote 10.1.1.7 dev eth0 ttl 64 tos inherit/0xb8 anchor "
+		"veth",
 		" mode ipip tos 0x10 nopmtudisc",
 	};
 	struct model model;
@@ -129,13 +130,19 @@ static unsigned int pick(unsigned int below)
 
 static void generate(FILE *out, unsigned int number)
 {
-	static const char *const ttl[] = { "", " ttl 1", " ttl 255", " ttl inherit", " nopmtudisc",
-					   " ttl inherit nopmtudisc", " pmtudisc ttl 0x40" };
+	static const char *const ttl[] = { "",
+					   " ttl 1",
+					   " ttl 255",
+					   " ttl inherit",
+					   " nopmtudisc",
+					   " ttl inherit nopmtudisc",
+					   " pmtudisc ttl 0x40" };
 	static const char *const tos[] = { "", " tos inherit", " tos b8", " tos inherit/0x10",
 					   " tos 0" };
 	static const char *const dev[] = { "", "", " dev eth0", " dev eth1", " dev dev" };
-	static const char *const anchor[] = { "", "", " anchor ifb", " anchor veth",
-					      " anchor netkit", " anchor auto" };
+	static const char *const anchor[] = {
+		"", "", " anchor ifb", " anchor veth", " anchor netkit", " anchor auto"
+	};
 	struct in_addr local = { htonl(0x0a000001 + number) }, remote = { htonl(0xac100001) };
 	char text[INET_ADDRSTRLEN];
 
@@ -160,7 +167,7 @@ static bool restores(const struct model *model)
 
 	fixture_init(&restored);
 	if (batch_text(&restored, saved, "saved", &err)) {
-		print_error("%s\n%.300s", err.text, saved);
+		print_error("%s\n%.300s\n", err.text, saved);
 		same = false;
 	} else {
 		again = fixture_save(&restored);
@@ -198,9 +205,10 @@ TEST(save_restore_save)
 /* Tunnels and devices whose names mean something else to the parser. */
 TEST(save_odd_names)
 {
-	static const char *const names[] = { "name", "mode", "remote", "#hash", "type",
-					     "-",    "add",  "any",    "ttl",	"t\xc3\xa4",
-					     "\\back", "\\#", "\\", "tunnel", "dev", "if2" };
+	static const char *const names[] = { "name", "mode",      "remote", "#hash",
+					     "type", "-",         "add",    "any",
+					     "ttl",  "t\xc3\xa4", "\\back", "\\#",
+					     "\\",   "tunnel",    "dev",    "if2" };
 	struct error err = {};
 	struct model model;
 	size_t bad_names = 0, i;
@@ -295,11 +303,16 @@ TEST(file)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines),	    cmocka_unit_test(errors_name_line),
-		cmocka_unit_test(long_lines),	    cmocka_unit_test(save_text),
+		cmocka_unit_test(lines),
+		cmocka_unit_test(errors_name_line),
+		cmocka_unit_test(long_lines),
+		cmocka_unit_test(save_text),
 		cmocka_unit_test(save_restore_save),
-		cmocka_unit_test(save_odd_names),   cmocka_unit_test(save_odd_devices),
-		cmocka_unit_test(save_tunnel_in_tunnel), cmocka_unit_test(gone_device),	    cmocka_unit_test(file),
+		cmocka_unit_test(save_odd_names),
+		cmocka_unit_test(save_odd_devices),
+		cmocka_unit_test(save_tunnel_in_tunnel),
+		cmocka_unit_test(gone_device),
+		cmocka_unit_test(file),
 	};
 
 	return cmocka_run_group_tests_name("batch", tests, NULL, NULL);

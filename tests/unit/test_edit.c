@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Command lines that edit a configuration in memory: what they do, and how bad ones are answered. */
+/* Command lines that edit a configuration in memory: what they do, and how bad ones are answered.
+ */
 #include <errno.h>
 
 #include "fixture.h"
@@ -62,7 +63,8 @@ static const struct {
 	  "tunnel add ours mode ipip local 10.1.1.5 remote 10.1.1.7 nopmtudisc\n" },
 	{ "tunnel change name ours remote any local any dev eth0",
 	  "tunnel add ours mode ipip dev eth0 ttl 64\n" },
-	{ "tunnel change ours", "tunnel add ours mode ipip local 10.1.1.5 remote 10.1.1.7 ttl 64\n" },
+	{ "tunnel change ours",
+	  "tunnel add ours mode ipip local 10.1.1.5 remote 10.1.1.7 ttl 64\n" },
 	{ "tunnel change ours anchor ifb",
 	  "tunnel add ours mode ipip local 10.1.1.5 remote 10.1.1.7 ttl 64 anchor ifb\n" },
 	{ "tunnel change ours remote 10.1.1.9 mode ipip",
@@ -90,8 +92,7 @@ TEST(edit_changes)
 		begin(&model);
 		if (fixture_line(&model, changes[i].edit, &err))
 			fail_msg("%s: %s", changes[i].edit, err.text);
-		snprintf(want, sizeof(want), "attach eth1\n%s%s", changes[i].line ?: "",
-			 other);
+		snprintf(want, sizeof(want), "attach eth1\n%s%s", changes[i].line ?: "", other);
 		assert_made_by(&model, want);
 		/* The device stays. */
 		if (changes[i].line) {
@@ -162,7 +163,8 @@ static const struct bad {
 	{ "tunnel change ours ttl 3 ttl 4", STATUS_USAGE,
 	  "tunnel change: ttl: given twice, or with its opposite" },
 	{ "link add t3", STATUS_USAGE, "link add: `type MODE` is missing" },
-	{ "link add t3 mode ipip", STATUS_USAGE, "link add: \"mode\": `type MODE` is expected here" },
+	{ "link add t3 mode ipip", STATUS_USAGE,
+	  "link add: \"mode\": `type MODE` is expected here" },
 	{ "link add t3 type", STATUS_USAGE, "link add: type: its value MODE is missing" },
 	{ "link del ours type", STATUS_USAGE, "link del: type: its value MODE is missing" },
 	{ "link del ours ipip", STATUS_USAGE, "link del: \"ipip\": `type MODE` is expected here" },
@@ -318,9 +320,9 @@ TEST(warns_of_device_down)
 	begin(&model);
 	said = fixture_stderr(edit_quietly, &model);
 	assert_int_equal(model.count, 3);
-	assert_string_equal(
-		said, "xtun: warning: dev: down0 is down; nothing is carried until it is up\n"
-		      "xtun: warning: down0 is down; nothing is received until it is up\n");
+	assert_string_equal(said,
+			    "xtun: warning: dev: down0 is down; nothing is carried until it is up\n"
+			    "xtun: warning: down0 is down; nothing is received until it is up\n");
 	free(said);
 	model_free_like(&model);
 
@@ -373,10 +375,10 @@ TEST(adopt)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(edit_adds),  cmocka_unit_test(edit_changes),
+		cmocka_unit_test(edit_adds),    cmocka_unit_test(edit_changes),
 		cmocka_unit_test(edit_devices), cmocka_unit_test(bad_input),
-		cmocka_unit_test(bad_words),  cmocka_unit_test(warns_of_device_down),
-		cmocka_unit_test(name_again), cmocka_unit_test(adopt),
+		cmocka_unit_test(bad_words),    cmocka_unit_test(warns_of_device_down),
+		cmocka_unit_test(name_again),   cmocka_unit_test(adopt),
 	};
 
 	return cmocka_run_group_tests_name("edit", tests, NULL, NULL);

@@ -10,16 +10,16 @@
 #define endpoints_read   memory_read
 #define endpoints_put    memory_put
 #define endpoints_delete memory_delete
-#define config_read	 memory_config_read
-#define config_write	 memory_config_write
-#define slots_map	 memory_slots_map
-#define slots_unmap	 memory_slots_unmap
-#define syscall		 memory_syscall
+#define config_read      memory_config_read
+#define config_write     memory_config_write
+#define slots_map        memory_slots_map
+#define slots_unmap      memory_slots_unmap
+#define syscall          memory_syscall
 #include "endpoints.c"
 
 #include "fixture.h"
 
-/* ---- maps in memory --------------------------------------------------------------------------- */
+/* ---- maps in memory ---- */
 
 enum { ROOM = 64 };
 
@@ -114,7 +114,7 @@ long memory_syscall(long number, ...)
 	return memory.no_grace ? -1 : 0;
 }
 
-/* ---- what is wanted --------------------------------------------------------------------------- */
+/* ---- what is wanted ---- */
 
 /* A configuration, and the endpoints as text: `LOCAL REMOTE TUNNEL` with ` claim` behind claims. */
 struct scenario {
@@ -129,12 +129,11 @@ static const struct scenario scenarios[] = {
 	  .endpoints = { "10.0.0.1 10.0.0.2 0", "10.0.0.1 0.0.0.0 0 claim" },
 	  .shapes = SHAPE_LOCAL },
 	{ .tunnels = { "10.0.0.1 10.0.0.2", "10.0.0.1 10.0.0.3" },
-	  .endpoints = { "10.0.0.1 10.0.0.2 0", "10.0.0.1 10.0.0.3 1",
-			 "10.0.0.1 0.0.0.0 0 claim" },
+	  .endpoints = { "10.0.0.1 10.0.0.2 0", "10.0.0.1 10.0.0.3 1", "10.0.0.1 0.0.0.0 0 claim" },
 	  .shapes = SHAPE_LOCAL },
 	{ .tunnels = { "10.0.0.1 10.0.0.2", "10.0.0.9 10.0.0.2" },
-	  .endpoints = { "10.0.0.1 10.0.0.2 0", "10.0.0.9 10.0.0.2 1",
-			 "10.0.0.1 0.0.0.0 0 claim", "10.0.0.9 0.0.0.0 1 claim" },
+	  .endpoints = { "10.0.0.1 10.0.0.2 0", "10.0.0.9 10.0.0.2 1", "10.0.0.1 0.0.0.0 0 claim",
+			 "10.0.0.9 0.0.0.0 1 claim" },
 	  .shapes = SHAPE_LOCAL },
 	/* A tunnel from anywhere at that address leaves nothing to claim. */
 	{ .tunnels = { "10.0.0.1 10.0.0.2", "10.0.0.1 0.0.0.0" },
@@ -159,8 +158,7 @@ static const struct scenario scenarios[] = {
 			 "10.0.0.1 10.0.0.2 3" },
 	  .shapes = SHAPE_REMOTE | SHAPE_LOCAL | SHAPE_KEY },
 	{ .tunnels = { "0.0.0.0 10.0.0.2", "10.0.0.1 10.0.0.3" },
-	  .endpoints = { "0.0.0.0 10.0.0.2 0", "10.0.0.1 10.0.0.3 1",
-			 "10.0.0.1 0.0.0.0 1 claim" },
+	  .endpoints = { "0.0.0.0 10.0.0.2 0", "10.0.0.1 10.0.0.3 1", "10.0.0.1 0.0.0.0 1 claim" },
 	  .shapes = SHAPE_REMOTE | SHAPE_LOCAL },
 };
 
@@ -227,8 +225,7 @@ static void assert_memory(const struct scenario *scenario)
 /* The endpoint that the programs find in the slot for its addresses, or NULL. */
 static const struct endpoint *slot_find(const struct endpoint4_key *key)
 {
-	const struct endpoint4_slot *slot =
-		&memory.slots[endpoint4_slot(key->local, key->remote)];
+	const struct endpoint4_slot *slot = &memory.slots[endpoint4_slot(key->local, key->remote)];
 
 	return memcmp(&slot->key, key, sizeof(*key)) ? NULL : &slot->end;
 }
@@ -389,12 +386,9 @@ TEST(apply_fails)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(apply_all_pairs),
-		cmocka_unit_test(apply_changed_value),
-		cmocka_unit_test(apply_pair),
-		cmocka_unit_test(apply_without_grace),
-		cmocka_unit_test(apply_shared_slot),
-		cmocka_unit_test(apply_fails),
+		cmocka_unit_test(apply_all_pairs),   cmocka_unit_test(apply_changed_value),
+		cmocka_unit_test(apply_pair),        cmocka_unit_test(apply_without_grace),
+		cmocka_unit_test(apply_shared_slot), cmocka_unit_test(apply_fails),
 	};
 
 	return cmocka_run_group_tests_name("endpoints", tests, NULL, NULL);

@@ -163,21 +163,51 @@ TEST(values_refused)
 	static const struct {
 		const char *keyword, *typed;
 	} cases[] = {
-		{ "mode", "" },		 { "mode", "IPIP" },	     { "mode", "ipip " },
-		{ "mode", "ip" },	 { "local", "" },	     { "local", "10.1.1" },
-		{ "local", "10.1.1.300" }, { "local", "10.1.1.5/24" }, { "local", "010.1.1.5" },
-		{ "local", "0x0a010105" }, { "local", "localhost" },   { "local", "ANY" },
-		{ "remote", "1.2.3.4.5" }, { "remote", "12::34::56" }, { "remote", "fe80::1%eth0" },
-		{ "dev", "" },		 { "dev", "1234567890123456" }, { "dev", "a/b" },
-		{ "ttl", "" },		 { "ttl", "0" },	     { "ttl", "256" },
-		{ "ttl", "80abc" },	 { "ttl", "-1" },	     { "ttl", "+1" },
-		{ "ttl", "inherit/1" },	 { "ttl", "INHERIT" },	     { "tos", "" },
-		{ "tos", "0x" },	 { "tos", "100" },	     { "tos", "1" },
-		{ "tos", "0x13" },	 { "tos", "zz" },	     { "tos", "0x0x4" },
-		{ "tos", "+4" },	 { "tos", "-4" },	     { "tos", " 4" },
-		{ "tos", "inherit/" },	 { "tos", "inheritx" },	     { "tos", "inherit 10" },
-		{ "tos", "inherit/3" },	 { "tos", "inherit/100" },   { "tos", "inherit/inherit" },
-		{ "anchor", "" },	 { "anchor", "vet" },	     { "anchor", "DUMMY" },
+		{ "mode", "" },
+		{ "mode", "IPIP" },
+		{ "mode", "ipip " },
+		{ "mode", "ip" },
+		{ "local", "" },
+		{ "local", "10.1.1" },
+		{ "local", "10.1.1.300" },
+		{ "local", "10.1.1.5/24" },
+		{ "local", "010.1.1.5" },
+		{ "local", "0x0a010105" },
+		{ "local", "localhost" },
+		{ "local", "ANY" },
+		{ "remote", "1.2.3.4.5" },
+		{ "remote", "12::34::56" },
+		{ "remote", "fe80::1%eth0" },
+		{ "dev", "" },
+		{ "dev", "1234567890123456" },
+		{ "dev", "a/b" },
+		{ "ttl", "" },
+		{ "ttl", "0" },
+		{ "ttl", "256" },
+		{ "ttl", "80abc" },
+		{ "ttl", "-1" },
+		{ "ttl", "+1" },
+		{ "ttl", "inherit/1" },
+		{ "ttl", "INHERIT" },
+		{ "tos", "" },
+		{ "tos", "0x" },
+		{ "tos", "100" },
+		{ "tos", "1" },
+		{ "tos", "0x13" },
+		{ "tos", "zz" },
+		{ "tos", "0x0x4" },
+		{ "tos", "+4" },
+		{ "tos", "-4" },
+		{ "tos", " 4" },
+		{ "tos", "inherit/" },
+		{ "tos", "inheritx" },
+		{ "tos", "inherit 10" },
+		{ "tos", "inherit/3" },
+		{ "tos", "inherit/100" },
+		{ "tos", "inherit/inherit" },
+		{ "anchor", "" },
+		{ "anchor", "vet" },
+		{ "anchor", "DUMMY" },
 	};
 	size_t i;
 
@@ -194,7 +224,7 @@ TEST(values_refused)
 	}
 }
 
-/* ---- the whole -------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 /* Parse @line as the keywords of a tunnel and check it. */
 static int spec_of(const char *line, struct tunnel_spec *spec, struct error *err)
@@ -206,8 +236,8 @@ static int spec_of(const char *line, struct tunnel_spec *spec, struct error *err
 	spec_init(spec, "t1");
 	strcpy(copy, line);
 	args.count = args_split(copy, words, ARRAY_SIZE(words));
-	return args_keywords(&args, tunnel_keywords, tunnel_keyword_count, spec, &given, err) ?:
-	       spec_check(spec, given, err);
+	return args_keywords(&args, tunnel_keywords, tunnel_keyword_count, spec, &given, err)
+		       ?: spec_check(spec, given, err);
 }
 
 TEST(check_accepts)
@@ -281,7 +311,7 @@ TEST(overhead)
 	assert_int_equal(spec_overhead(&spec), 20);
 }
 
-/* ---- the record ------------------------------------------------------------------------------- */
+/* ---- the record ---- */
 
 static void spec_line(const struct tunnel_spec *spec, char *text)
 {
@@ -364,11 +394,11 @@ TEST(record_unknown)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(values_round_trip),  cmocka_unit_test(values_complete),
-		cmocka_unit_test(values_all_numbers), cmocka_unit_test(values_refused),
-		cmocka_unit_test(check_accepts),      cmocka_unit_test(check_refuses),
+		cmocka_unit_test(values_round_trip),     cmocka_unit_test(values_complete),
+		cmocka_unit_test(values_all_numbers),    cmocka_unit_test(values_refused),
+		cmocka_unit_test(check_accepts),         cmocka_unit_test(check_refuses),
 		cmocka_unit_test(check_foreign_keyword), cmocka_unit_test(overhead),
-		cmocka_unit_test(record_fields),      cmocka_unit_test(record_round_trip),
+		cmocka_unit_test(record_fields),         cmocka_unit_test(record_round_trip),
 		cmocka_unit_test(record_unknown),
 	};
 

@@ -274,10 +274,10 @@ TEST(drops)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(modes),	    cmocka_unit_test(keywords),
-		cmocka_unit_test(verbs),	    cmocka_unit_test(verbs_found),
-		cmocka_unit_test(verbs_show),	    cmocka_unit_test(help_has_keywords),
-		cmocka_unit_test(anchors),	    cmocka_unit_test(anchors_receive),
+		cmocka_unit_test(modes),      cmocka_unit_test(keywords),
+		cmocka_unit_test(verbs),      cmocka_unit_test(verbs_found),
+		cmocka_unit_test(verbs_show), cmocka_unit_test(help_has_keywords),
+		cmocka_unit_test(anchors),    cmocka_unit_test(anchors_receive),
 		cmocka_unit_test(drops),
 	};
 
