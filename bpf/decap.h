@@ -4,193 +4,256 @@
 #ifndef XTUN_DECAP_H
 #define XTUN_DECAP_H
 
-#include "icmp.h"
-#include "maps.h"
+#include "endpoint.h"
+#include "learn.h"
 #include "options.h"
+#include "options6.h"
 #include "payload.h"
-#include "route.h"
+#include "wrap.h"
 
-/* What a packet that is ours turned out to be. */
-struct outer_packet {
-	struct iphdr *ip;
-	struct iphdr *inner;
-	__u32 hlen; /* bytes to remove */
-	__u32 len;  /* bytes of payload behind them, without link-layer padding */
+/* The longest headers that the verifier has to reckon with; a power of two less one. */
+enum { HLEN_MASK = 0xff };
+
+/* Check the outer IPv4 header of a packet that is ours. Returns 0 or a refusal. */
+static __always_inline int outer4_check(ctx_t *ctx, const struct headers *h)
+{
+	const struct iphdr *ip;
+	void *head;
+
+	if (unlikely(h->ip_hlen != IPV4_HLEN))
+		return options_check(ctx, h->ip_hlen);
+	head = ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN);
+	if (unlikely(!head))
+		return REFUSE(outer_length);
+	ip = head + WIRE_ETH_HLEN;
+	return unlikely(checksum_fold(ipv4_sum(ip))) ? REFUSE(outer_checksum) : 0;
+}
+
+/*
+ * Bytes of the outer packet: what its header says, @len, if so many arrived. Aggregates above 64 kB
+ * say zero (iph_totlen()). 0: it lies.
+ */
+static __always_inline __u32 outer_len(ctx_t *ctx, __u32 len, __u32 hlen)
+{
+	__u32 arrived = ctx_len(ctx) - WIRE_ETH_HLEN;
+
+	if (likely(len <= arrived && len >= hlen))
+		return len;
+	return ctx_gso_size(ctx) && (!len || len == hlen) ? arrived : 0;
+}
+
+/* The inner packet, as far as the outer headers depend on it. */
+struct inner_found {
+	void *ip;
+	__u8 tos;
 };
 
-/*
- * Whether @local is an address of this host. Asked only for endpoints with local `any`: a router
- * must not take tunnels apart that it forwards. With forwarding switched off nothing is forwarded,
- * so whatever arrives is for us.
- */
-static __always_inline bool decap_is_local(ctx_t *ctx, __be32 local)
+/* Find and check the inner packet, whose bytes may move for that. Returns 0 or a refusal. */
+static __always_inline int inner_check(ctx_t *ctx, const struct headers *h, struct inner_found *in)
 {
-	struct bpf_fib_lookup fib = {
-		.family = ROUTE_AF_INET,
-		.ifindex = ROUTE_LOOPBACK,
-		.ipv4_dst = local,
-	};
-	long ret = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
-
-	return ret == BPF_FIB_LKUP_RET_NOT_FWDED || ret == BPF_FIB_LKUP_RET_FWD_DISABLED;
-}
-
-/* As endpoint_find(), for endpoints that are not in the slot of their addresses. */
-static __noinline const struct endpoint *endpoint_search(ctx_t *ctx, struct endpoint4_key *key)
-{
-	__be32 local = key->local;
-	const struct endpoint *end;
-	const struct config *cfg;
-	__u32 zero = 0;
-
-	end = bpf_map_lookup_elem(&endpoints4, key);
-	if (end)
-		return end;
-	cfg = bpf_map_lookup_elem(&config, &zero);
-	if (!cfg || !cfg->shapes)
-		return NULL;
-	if (cfg->shapes & SHAPE_REMOTE) {
-		key->local = 0;
-		end = bpf_map_lookup_elem(&endpoints4, key);
-		if (end)
-			return decap_is_local(ctx, local) ? end : NULL;
-	}
-	if (cfg->shapes & SHAPE_LOCAL) {
-		key->local = local;
-		key->remote = 0;
-		end = bpf_map_lookup_elem(&endpoints4, key);
-		if (end)
-			return end;
-	}
-	if (cfg->shapes & SHAPE_KEY) {
-		key->local = 0;
-		key->remote = 0;
-		end = bpf_map_lookup_elem(&endpoints4, key);
-		if (end)
-			return decap_is_local(ctx, local) ? end : NULL;
-	}
-	return NULL;
-}
-
-/*
- * The endpoint that takes a packet from @key->remote to @key->local, in the order of
- * ip_tunnel_lookup(): both addresses, remote alone, local alone, key alone. NULL: not ours.
- */
-static __always_inline const struct endpoint *endpoint_find(ctx_t *ctx, struct endpoint4_key *key)
-{
-	const struct endpoint4_slot *slot;
-	__u32 i = endpoint4_slot(key->local, key->remote);
-
-	slot = bpf_map_lookup_elem(&slots4, &i);
-	if (likely(slot && slot->key.local == key->local && slot->key.remote == key->remote &&
-		   slot->key.wrap == key->wrap && slot->key.payload == key->payload))
-		return &slot->end;
-	return endpoint_search(ctx, key);
-}
-
-/* Check outer and inner header of a packet that is ours. Returns 0 or a refusal; @out is set on
- * success. */
-static __always_inline int outer_check(ctx_t *ctx, const struct endpoint *end,
-				       struct outer_packet *out)
-{
-	__u32 arrived = ctx_len(ctx) - WIRE_ETH_HLEN, hlen = IPV4_HLEN, len;
-	struct iphdr *ip;
+	__u32 at = WIRE_ETH_HLEN + (h->hlen & HLEN_MASK), len = h->len - h->hlen, need;
 	void *head;
-	int err;
 
-	head = ctx_head(ctx, WIRE_ETH_HLEN + 2 * IPV4_HLEN);
-	if (unlikely(!head))
+	need = likely(h->kind == INNER_IPV4) ? IPV4_HLEN
+	       : h->kind == INNER_IPV6       ? IPV6_HLEN
+					     : MPLS_HLEN;
+	head = ctx_head(ctx, at + need);
+	if (unlikely(!head || h->len < h->hlen + need))
 		return REFUSE(payload_length);
-	ip = head + WIRE_ETH_HLEN;
-	if (likely(ip->ihl == 5)) {
-		if (unlikely(checksum_fold(ipv4_sum(ip))))
-			return REFUSE(outer_checksum);
-	} else {
-		hlen = ip->ihl * 4;
-		err = options_check(ctx, hlen);
-		if (err)
-			return err;
-		head = ctx_head(ctx, WIRE_ETH_HLEN + (hlen & 0x3c) + IPV4_HLEN);
-		if (!head || head + WIRE_ETH_HLEN + IPV4_HLEN > ctx_end(ctx))
+	in->ip = head + at;
+	if (likely(h->kind == INNER_IPV4)) {
+		const struct iphdr *ip = in->ip;
+
+		if (unlikely((void *)(ip + 1) > ctx_end(ctx)))
 			return REFUSE(payload_length);
-		ip = head + WIRE_ETH_HLEN;
+		if (unlikely(ip->version != 4))
+			return REFUSE(payload_proto);
+		in->tos = ip->tos;
+		return unlikely(bpf_ntohs(ip->tot_len) > len) ? REFUSE(payload_length) : 0;
 	}
-	len = bpf_ntohs(ip->tot_len);
-	if (unlikely(len > arrived || len < hlen)) {
-		/* Aggregates above 64 kB say zero (iph_totlen()). */
-		if (len || !ctx_gso_size(ctx))
-			return REFUSE(outer_length);
-		len = arrived;
+	in->tos = 0;
+	if (h->kind == INNER_IPV6) {
+		const struct ipv6hdr *ip = in->ip;
+
+		if (unlikely((void *)(ip + 1) > ctx_end(ctx)))
+			return REFUSE(payload_length);
+		if (unlikely(ip->version != 6))
+			return REFUSE(payload_proto);
+		in->tos = ipv6_tos(ip);
+		return unlikely(bpf_ntohs(ip->payload_len) + IPV6_HLEN > len)
+			       ? REFUSE(payload_length)
+			       : 0;
 	}
-	out->ip = ip;
-	out->hlen = hlen;
-	out->len = len - hlen;
-	out->inner = (void *)ip + (hlen & 0x3c);
-	if (unlikely((void *)(out->inner + 1) > ctx_end(ctx)))
-		return REFUSE(payload_length);
-	if (unlikely(out->inner->version != 4 || !(end->inner & INNER_IPV4)))
-		return REFUSE(payload_proto);
-	len = bpf_ntohs(out->inner->tot_len);
-	if (unlikely(out->len < IPV4_HLEN || len > out->len))
-		return REFUSE(payload_length);
 	return 0;
 }
 
-/* Take one packet that belongs to @end apart. Returns a verdict or a refusal. */
-static __always_inline int decap_packet(ctx_t *ctx, const struct endpoint *end, __be32 remote,
+static __always_inline __be16 kind_eth_proto(__u8 kind)
+{
+	if (likely(kind == INNER_IPV4))
+		return bpf_htons(WIRE_ETH_P_IP);
+	return kind == INNER_IPV6 ? bpf_htons(WIRE_ETH_P_IPV6) : bpf_htons(WIRE_ETH_P_MPLS);
+}
+
+/* What ctx_pop() should tell the kernel. */
+static __always_inline __u64 pop_flags(enum family family, const struct headers *h)
+{
+	/* BPF_F_ADJ_ROOM_DECAP_L4_GRE, _L4_UDP, _IPXIP4 and _IPXIP6, younger than the headers. */
+	enum { POP_GRE = 1 << 9, POP_UDP = 1 << 10, POP_IPXIP4 = 1 << 11, POP_IPXIP6 = 1 << 12 };
+
+	if (h->wrap)
+		return POP_UDP;
+	if (h->gre)
+		return POP_GRE;
+	return family == FAMILY_IPV6 ? POP_IPXIP6 : POP_IPXIP4;
+}
+
+/*
+ * Take one packet that belongs to @end apart. @tos: of the outer header. Returns a verdict or a
+ * refusal.
+ */
+static __always_inline int decap_packet(ctx_t *ctx, enum family family, const struct endpoint *end,
+					const struct headers *h, __u8 outer_tos,
 					struct cpu_state *state)
 {
-	struct outer_packet out;
+	struct inner_found in;
 	struct ethhdr *eth;
 	int err, tos;
 
-	/* Nobody is 0.0.0.0, not even where `any` remote is taken. */
-	if (unlikely(end->flags & ENDPOINT_CLAIM || !remote))
-		return REFUSE(wrong_remote);
-	err = outer_check(ctx, end, &out);
+	if (unlikely(!h->len))
+		return REFUSE(outer_length);
+	if (unlikely(h->refusal))
+		return h->refusal;
+	if (unlikely(!(h->kind & end->inner)))
+		return REFUSE(payload_proto);
+	if (h->wrap) {
+		err = wrap_check(ctx, h);
+		if (unlikely(err))
+			return err;
+	}
+	err = payload_check(ctx, end, h);
 	if (unlikely(err))
 		return err;
-	tos = ecn_decap(out.ip->tos, out.inner->tos);
+	err = inner_check(ctx, h, &in);
+	if (unlikely(err))
+		return err;
+	tos = in.tos;
+	if (likely(h->kind != INNER_MPLS))
+		tos = ecn_decap(outer_tos, in.tos);
 	if (unlikely(tos < 0))
 		return tos;
 
 	/* From here on the packet is changed: there is no way back but to drop it. */
-	if (unlikely(tos != out.inner->tos))
-		ipv4_set_tos(out.inner, tos);
-	eth = (void *)out.ip - WIRE_ETH_HLEN;
+	if (unlikely(tos != in.tos)) {
+		if (h->kind == INNER_IPV4)
+			ipv4_set_tos(in.ip, tos);
+		else
+			ipv6_set_tos(ctx, in.ip, tos);
+	}
+	eth = ctx_begin(ctx);
+	if (unlikely((void *)(eth + 1) > ctx_end(ctx)))
+		return REFUSE(pop_failed);
 	__builtin_memcpy(eth->h_dest, end->mac, sizeof(eth->h_dest));
-	eth->h_proto = bpf_htons(WIRE_ETH_P_IP);
-	if (unlikely(ctx_pop(ctx, out.hlen)))
+	eth->h_proto = kind_eth_proto(h->kind);
+	/*
+	 * The kernel wants what is left to hold a header of the outer family. A shorter packet gets
+	 * bytes behind its end, which the stack takes off again.
+	 */
+	if (family == FAMILY_IPV6 && unlikely(ctx_len(ctx) - h->hlen < WIRE_ETH_HLEN + IPV6_HLEN) &&
+	    ctx_grow(ctx, IPV6_HLEN))
+		return REFUSE(pop_failed);
+	if (family == FAMILY_IPV4 && h->kind == INNER_MPLS &&
+	    unlikely(ctx_len(ctx) - h->hlen < WIRE_ETH_HLEN + IPV4_HLEN))
+		return REFUSE(pop_failed);
+	if (unlikely(ctx_pop(ctx, h->hlen, pop_flags(family, h))))
 		return REFUSE(pop_failed);
 
 	state->rx_packets++;
-	state->rx_bytes += out.len;
+	state->rx_bytes += h->len - h->hlen;
 	return ctx_redirect(end->rx_ifindex, end->rx_flags);
 }
 
-/*
- * The whole of decapsulation, counted. Returns CTX_NEXT, with the packet untouched, for what is not
- * ours.
- */
-static __always_inline int decap(ctx_t *ctx)
+/* The rest for a packet over IPv4 whose headers are read as far as they tell whose it is. */
+static __always_inline int decap4_found(ctx_t *ctx, const struct endpoint4_key *found,
+					struct headers *h, __u8 tos, __u32 tot_len)
 {
-	struct endpoint4_key key;
+	struct endpoint4_key key = *found;
 	const struct endpoint *end;
 	struct cpu_state *state;
-	const struct iphdr *ip;
-	__be32 remote;
-	void *head;
 	int ret;
 
-	if (ctx_eth_proto(ctx) != bpf_htons(WIRE_ETH_P_IP) || !ctx_for_us(ctx))
+	end = endpoint4_find(ctx, &key);
+	if (!end)
 		return CTX_NEXT;
+	state = bpf_map_lookup_elem(&cpu_state, &end->id);
+	if (unlikely(!state))
+		return CTX_NEXT;
+	/* Nobody is 0.0.0.0, not even where `any` remote is taken. */
+	if (unlikely(end->flags & ENDPOINT_CLAIM || !found->remote)) {
+		ret = REFUSE(wrong_remote);
+	} else {
+		ret = outer4_check(ctx, h);
+		if (likely(!ret)) {
+			if (!h->wrap)
+				h->len = outer_len(ctx, tot_len, h->ip_hlen);
+			ret = decap_packet(ctx, FAMILY_IPV4, end, h, tos, state);
+		}
+	}
+	return likely(ret >= 0) ? ret : drop_count(end->id, ret, CTX_DROP);
+}
+
+/* A packet with more than an inner packet behind its IPv4 header. */
+__noinline int decap4_wrapped(ctx_t *ctx)
+{
+	struct endpoint4_key key = {};
+	struct headers h = {};
+	const struct iphdr *ip;
+	__u32 tot_len;
+	void *head;
+	__u8 tos;
+
 	head = ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN);
 	if (unlikely(!head))
 		return CTX_NEXT;
 	ip = head + WIRE_ETH_HLEN;
-	if (ip->protocol != WIRE_IPPROTO_IPIP) {
+	tos = ip->tos;
+	tot_len = bpf_ntohs(ip->tot_len);
+	key.local = ip->daddr;
+	key.remote = ip->saddr;
+	h.ip_proto = ip->protocol;
+	h.ip_hlen = h.hlen = ip->ihl * 4;
+	h.len = outer_len(ctx, tot_len, h.ip_hlen);
+	if (h.ip_proto == WIRE_IPPROTO_UDP && wrap_read(ctx, FAMILY_IPV4, &h))
+		return CTX_NEXT;
+	if (payload_read(ctx, &h))
+		return CTX_NEXT;
+	key.ip_proto = h.ip_proto;
+	key.key = h.key;
+	key.keyed = !!(h.gre_flags & GRE_KEY);
+	return decap4_found(ctx, &key, &h, tos, tot_len);
+}
+
+/*
+ * Decapsulation over IPv4, up to the packets that decap4_wrapped() is for: DECAP_WRAPPED. Functions
+ * of their own, called one after the other, because older kernels add up the stacks of all that are
+ * called inside each other.
+ */
+enum { DECAP_WRAPPED = CTX_NEXT - 1 };
+
+static __noinline int decap4(ctx_t *ctx)
+{
+	struct endpoint4_key key = {};
+	struct headers h = {};
+	const struct iphdr *ip;
+	void *head;
+
+	head = ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN);
+	if (unlikely(!head))
+		return CTX_NEXT;
+	ip = head + WIRE_ETH_HLEN;
+	h.kind = payload_ip_kind(ip->protocol);
+	if (!h.kind && ip->protocol != WIRE_IPPROTO_GRE && ip->protocol != WIRE_IPPROTO_UDP) {
 		if (unlikely(ip->protocol == IPPROTO_ICMP))
-			icmp_learn(ctx);
+			learn4(ctx);
 		return CTX_NEXT;
 	}
 	/*
@@ -200,19 +263,95 @@ static __always_inline int decap(ctx_t *ctx)
 	if (unlikely(ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET) || ip->version != 4 ||
 		     ip->ihl < 5 || !ip->daddr))
 		return CTX_NEXT;
+	if (!h.kind)
+		return DECAP_WRAPPED;
+	h.ip_hlen = h.hlen = ip->ihl * 4;
+	key.local = ip->daddr;
+	key.remote = ip->saddr;
+	key.ip_proto = ip->protocol;
+	return decap4_found(ctx, &key, &h, ip->tos, bpf_ntohs(ip->tot_len));
+}
 
-	remote = ip->saddr;
-	key = (struct endpoint4_key){
-		.local = ip->daddr, .remote = remote, .wrap = WRAP_NONE, .payload = PAYLOAD_IP
-	};
-	end = endpoint_find(ctx, &key);
+/* Destination options before the payload, as tunnels with an encapsulation limit send them.
+ * Returns 0, or -1: not ours to read. */
+static __always_inline int outer6_options(ctx_t *ctx, struct headers *h)
+{
+	struct options6 options = {};
+
+	if (h->ip_proto != WIRE_IPPROTO_DSTOPTS)
+		return 0;
+	if (options6_read(ctx, WIRE_ETH_HLEN + IPV6_HLEN, &options))
+		return -1;
+	if (options.bad)
+		h->refusal = REFUSE(outer_options);
+	h->ip_proto = options.next;
+	h->ip_hlen += options.hlen;
+	h->hlen = h->ip_hlen;
+	return 0;
+}
+
+__noinline int decap6(ctx_t *ctx)
+{
+	struct endpoint6_key key = {};
+	struct headers h = { .ip_hlen = IPV6_HLEN, .hlen = IPV6_HLEN };
+	const struct endpoint *end;
+	struct cpu_state *state;
+	const struct ipv6hdr *ip;
+	void *head;
+	__u8 tos;
+	int ret;
+
+	head = ctx_head(ctx, WIRE_ETH_HLEN + IPV6_HLEN);
+	if (unlikely(!head))
+		return CTX_NEXT;
+	ip = head + WIRE_ETH_HLEN;
+	if (unlikely(ip->version != 6))
+		return CTX_NEXT;
+	tos = ipv6_tos(ip);
+	h.ip_proto = ip->nexthdr;
+	if (unlikely(h.ip_proto == WIRE_IPPROTO_ICMPV6)) {
+		learn6(ctx);
+		return CTX_NEXT;
+	}
+	h.len = outer_len(ctx, bpf_ntohs(ip->payload_len) + IPV6_HLEN, IPV6_HLEN);
+	address6_copy(key.local, &ip->daddr);
+	address6_copy(key.remote, &ip->saddr);
+	if (outer6_options(ctx, &h) ||
+	    (h.ip_proto == WIRE_IPPROTO_UDP && wrap_read(ctx, FAMILY_IPV6, &h)) ||
+	    payload_read(ctx, &h))
+		return CTX_NEXT;
+	key.ip_proto = h.ip_proto;
+	key.key = h.key;
+	end = endpoint6_find(ctx, &key);
 	if (!end)
 		return CTX_NEXT;
 	state = bpf_map_lookup_elem(&cpu_state, &end->id);
 	if (unlikely(!state))
 		return CTX_NEXT;
-	ret = decap_packet(ctx, end, remote, state);
+	if (unlikely(end->flags & ENDPOINT_CLAIM))
+		ret = REFUSE(wrong_remote);
+	else
+		ret = decap_packet(ctx, FAMILY_IPV6, end, &h, tos, state);
 	return likely(ret >= 0) ? ret : drop_count(end->id, ret, CTX_DROP);
+}
+
+/*
+ * The whole of decapsulation, counted. Returns CTX_NEXT, with the packet untouched, for what is not
+ * ours.
+ */
+static __always_inline int decap(ctx_t *ctx)
+{
+	int ret;
+
+	if (!ctx_for_us(ctx))
+		return CTX_NEXT;
+	if (likely(ctx_eth_proto(ctx) == bpf_htons(WIRE_ETH_P_IP))) {
+		ret = decap4(ctx);
+		return likely(ret != DECAP_WRAPPED) ? ret : decap4_wrapped(ctx);
+	}
+	if (ctx_eth_proto(ctx) == bpf_htons(WIRE_ETH_P_IPV6))
+		return decap6(ctx);
+	return CTX_NEXT;
 }
 
 #endif

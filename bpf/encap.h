@@ -5,17 +5,40 @@
 
 #include "icmp.h"
 #include "maps.h"
+#include "options6.h"
 #include "outer.h"
 #include "route.h"
 
 /* Drop @in for being longer than @mtu allows, and tell its sender where it asked for that (RFC 1191
- * section 3). */
+ * section 3), or where nobody on the way could help (RFC 8200 section 5). */
 static __always_inline int encap_too_big(ctx_t *ctx, const struct tunnel *t,
 					 const struct inner_packet *in, __u32 mtu, int *verdict)
 {
 	if (in->df)
-		*verdict = icmp_frag_needed(ctx, t->mac, t->anchor, mtu);
+		*verdict = icmp_frag_needed(ctx, t, mtu);
+	else if (in->kind == INNER_IPV6 && mtu >= IPV6_MTU_MIN)
+		*verdict = icmp6_too_big(ctx, t, mtu);
 	return REFUSE(too_big);
+}
+
+/*
+ * The encapsulation limit to send: one less than a limit that the inner packet brings from a tunnel
+ * before, which it must not exceed, else the tunnel's own (RFC 2473 section 4.1.1, ip6_tnl_xmit()).
+ */
+__noinline int encap_limit(ctx_t *ctx, const struct tunnel *t, struct inner_packet *in)
+{
+	struct options6 options = {};
+
+	if (!t || !in)
+		return REFUSE(push_failed);
+	in->encap_limit = t->encap_limit;
+	if (in->kind != INNER_IPV6 || in->next != WIRE_IPPROTO_DSTOPTS ||
+	    options6_read(ctx, WIRE_ETH_HLEN + IPV6_HLEN, &options) || !options.found)
+		return 0;
+	if (!options.limit)
+		return REFUSE(encap_limit);
+	in->encap_limit = options.limit - 1;
+	return 0;
 }
 
 /*
@@ -27,7 +50,7 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 					int *verdict)
 {
 	struct route route;
-	struct inner_packet in;
+	struct inner_packet in = {};
 	__u32 hlen;
 	int err;
 
@@ -36,17 +59,33 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 		return err;
 	if (unlikely(!(in.kind & t->inner)))
 		return REFUSE(inner_proto);
-	if (unlikely(!t->remote.v4))
+	if (unlikely(address_any(&t->remote)))
 		return REFUSE(no_peer);
+	/* What each segment must have anew cannot be written before they are made. */
+	if (unlikely(t->flags & TUNNEL_PER_SEGMENT && ctx_gso_size(ctx)))
+		return REFUSE(gso);
+	if (t->family == FAMILY_IPV6 && in.kind == INNER_IPV6) {
+		err = encap_limit(ctx, t, &in);
+		if (unlikely(err))
+			return err;
+	} else {
+		in.encap_limit = t->encap_limit;
+	}
 
 	route.tos = ecn_encap(t->flags & TUNNEL_TOS_INHERIT ? in.tos : t->tos, in.tos);
 	err = route_find(ctx, t, state, &route);
 	if (unlikely(err))
 		return err;
 
-	hlen = outer_hlen(t);
+	hlen = t->hlen;
 	if (unlikely(route.mtu && inner_wire_len(ctx, &in, route.mtu - hlen) + hlen > route.mtu))
 		return encap_too_big(ctx, t, &in, route.mtu - hlen, verdict);
+
+	/* Read before it would be that of the outer packet. */
+	if (t->wrap != WRAP_NONE || (t->family == FAMILY_IPV6 && !t->flowlabel))
+		in.hash = ctx_flow_hash(ctx);
+	if (unlikely(in.kind == INNER_MPLS) && ctx_become_ipv4(ctx))
+		return REFUSE(push_failed);
 
 	/*
 	 * A packet that is encapsulated already, or was until just now (no kernel before 2026

@@ -45,7 +45,7 @@ static long options_step(__u32 i, struct options_walk *walk)
  * that there is no source route (the kernel drops those unless accept_source_route is set). Returns
  * 0 or a refusal. The loop is a helper's because the verifier would walk one of ours step by step.
  */
-static __noinline int options_check(ctx_t *ctx, __u32 hlen)
+__noinline int options_check(ctx_t *ctx, __u32 hlen)
 {
 	struct options_walk walk = {};
 	__u32 len = (hlen - IPV4_HLEN - 1) & 0x3f; /* for the verifier: 0..63 */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Building the outer headers: sizes, what the kernel has to know for segmentation, the bytes. */
+/* Building the outer headers: what the kernel has to know for segmentation, the bytes. */
 #ifndef XTUN_OUTER_H
 #define XTUN_OUTER_H
 
@@ -7,30 +7,45 @@
 #include "route.h"
 #include "wrap.h"
 
-/* All that stands before the inner packet, without the Ethernet header. */
-static __always_inline __u32 outer_hlen(const struct tunnel *t)
-{
-	__u32 inside = wrap_hlen(t->wrap) + payload_hlen(t->payload);
-
-	switch ((enum family)t->family) {
-	case FAMILY_IPV4:
-		return IPV4_HLEN + inside;
-	case FAMILY_MAX:
-		break;
-	}
-	return inside;
-}
-
-/* What ctx_push() must tell the kernel about it. */
+/* What ctx_push() must tell the kernel about them. */
 static __always_inline __u64 outer_push_flags(const struct tunnel *t)
 {
+	__u64 flags = 0;
+
 	switch ((enum family)t->family) {
 	case FAMILY_IPV4:
-		return BPF_F_ADJ_ROOM_ENCAP_L3_IPV4;
+		flags = BPF_F_ADJ_ROOM_ENCAP_L3_IPV4;
+		break;
+	case FAMILY_IPV6:
+		flags = BPF_F_ADJ_ROOM_ENCAP_L3_IPV6;
+		break;
 	case FAMILY_MAX:
 		break;
 	}
-	return 0;
+	switch ((enum wrap)t->wrap) {
+	case WRAP_FOU:
+	case WRAP_GUE:
+		return flags | BPF_F_ADJ_ROOM_ENCAP_L4_UDP;
+	case WRAP_NONE:
+	case WRAP_MAX:
+		break;
+	}
+	switch ((enum payload)t->payload) {
+	case PAYLOAD_GRE:
+		return flags | BPF_F_ADJ_ROOM_ENCAP_L4_GRE;
+	case PAYLOAD_IP:
+	case PAYLOAD_MAX:
+		break;
+	}
+	return flags;
+}
+
+/* The protocol that the outer IP header announces. */
+static __always_inline __u8 outer_ip_proto(const struct tunnel *t, const struct inner_packet *in)
+{
+	if (unlikely(t->wrap != WRAP_NONE))
+		return WIRE_IPPROTO_UDP;
+	return payload_ip_protocol(t->payload, in->kind);
 }
 
 /*
@@ -41,9 +56,9 @@ static __always_inline __u64 outer_push_flags(const struct tunnel *t)
  */
 static __always_inline void ipv4_build(struct iphdr *ip, const struct tunnel *t,
 				       const struct inner_packet *in, const struct route *route,
-				       __u32 len)
+				       const struct route_cache *cache, __u32 len)
 {
-	bool df = t->flags & TUNNEL_DF || in->df;
+	bool df = t->flags & TUNNEL_DF || (in->df && likely(!(t->flags & TUNNEL_IGNORE_DF)));
 
 	ip->version = 4;
 	ip->ihl = IPV4_HLEN / 4;
@@ -52,11 +67,90 @@ static __always_inline void ipv4_build(struct iphdr *ip, const struct tunnel *t,
 	ip->id = df ? 0 : (__be16)bpf_get_prandom_u32();
 	ip->frag_off = df ? bpf_htons(IPV4_DF) : 0;
 	ip->ttl = t->ttl ?: in->ttl;
-	ip->protocol = payload_ip_protocol(t->payload, in->kind);
+	ip->protocol = outer_ip_proto(t, in);
 	ip->check = 0;
-	ip->saddr = route->source;
+	ip->saddr = route_source(route, cache)->v4;
 	ip->daddr = t->remote.v4;
 	ip->check = checksum_fold(ipv4_sum(ip));
+}
+
+/* Bytes of the outer IP header, with the encapsulation limit that may follow IPv6's. */
+static __always_inline __u32 outer_ip_hlen(const struct tunnel *t)
+{
+	switch ((enum family)t->family) {
+	case FAMILY_IPV4:
+		return IPV4_HLEN;
+	case FAMILY_IPV6:
+		return t->flags & TUNNEL_ENCAP_LIMIT ? IPV6_HLEN + IPV6_LIMIT_HLEN : IPV6_HLEN;
+	case FAMILY_MAX:
+		break;
+	}
+	return 0;
+}
+
+/*
+ * The outer IPv6 header, as ip6_tnl_xmit() writes it, with the option that limits how often the
+ * packet may be encapsulated (RFC 2473 section 4.1.1). The flow label is the tunnel's, the inner
+ * one, or made from the hash of the inner flow (ip6_make_flowlabel()).
+ */
+static __always_inline int ipv6_write(ctx_t *ctx, void *to, const struct tunnel *t,
+				      const struct inner_packet *in, const struct route *route,
+				      const struct route_cache *cache, __u32 len)
+{
+	bool limit = t->flags & TUNNEL_ENCAP_LIMIT;
+	__u32 payload = len - IPV6_HLEN;
+	struct ipv6hdr *ip = to;
+	__be32 flow = t->flowlabel;
+
+	if ((void *)(ip + 1) > ctx_end(ctx))
+		return REFUSE(push_failed);
+	if (t->flags & TUNNEL_FLOWLABEL_INHERIT && in->kind == INNER_IPV6)
+		flow = in->flow;
+	if (!flow)
+		flow = bpf_htonl((in->hash << 16 | in->hash >> 16) & IPV6_FLOWLABEL_MASK);
+	*(__be32 *)ip = bpf_htonl(6 << 28 | (__u32)route->tos << 20) | flow;
+	ip->payload_len = payload <= IPV4_LEN_MAX ? bpf_htons(payload) : 0;
+	ip->nexthdr = limit ? WIRE_IPPROTO_DSTOPTS : outer_ip_proto(t, in);
+	ip->hop_limit = t->ttl ?: in->ttl;
+	__builtin_memcpy(&ip->saddr, route_source(route, cache), sizeof(ip->saddr));
+	__builtin_memcpy(&ip->daddr, &t->remote, sizeof(ip->daddr));
+	if (limit) {
+		__u8 *option = (void *)(ip + 1);
+
+		if ((void *)(option + IPV6_LIMIT_HLEN) > ctx_end(ctx))
+			return REFUSE(push_failed);
+		option[0] = outer_ip_proto(t, in);
+		option[1] = 0;
+		option[2] = IPV6_OPT_ENCAP_LIMIT;
+		option[3] = 1;
+		option[4] = in->encap_limit;
+		option[5] = IPV6_OPT_PADN;
+		option[6] = 1;
+		option[7] = 0;
+	}
+	return 0;
+}
+
+/* The headers between the outer IP header and the inner packet. */
+__noinline int outer_write_rest(ctx_t *ctx, const struct tunnel *t,
+				       const struct inner_packet *in)
+{
+	__u32 at, wrap;
+	int err;
+
+	if (!t || !in)
+		return REFUSE(push_failed);
+	at = wrap = WIRE_ETH_HLEN + outer_ip_hlen(t);
+	if (t->wrap != WRAP_NONE) {
+		err = wrap_write(ctx, t, at, payload_ip_protocol(t->payload, in->kind), in->hash);
+		if (err)
+			return err;
+		at += UDP_HLEN + (t->wrap == WRAP_GUE ? GUE_HLEN : 0);
+	}
+	err = payload_write(ctx, t, at, in->eth_proto);
+	if (!err && t->flags & TUNNEL_WRAP_CSUM)
+		err = wrap_finish(ctx, wrap);
+	return err;
 }
 
 /*
@@ -67,18 +161,28 @@ static __always_inline int outer_write(ctx_t *ctx, const struct tunnel *t,
 				       const struct inner_packet *in, const struct route *route,
 				       const struct route_cache *cache, __u32 hlen)
 {
-	struct iphdr ip;
 	void *head;
+	int err;
 
-	ipv4_build(&ip, t, in, route, in->len + hlen);
 	head = ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN);
 	if (unlikely(!head))
 		return REFUSE(push_failed);
 	/* Where the neighbour code sends the packet it writes an Ethernet header of its own. */
 	if (likely(route->resolved))
 		*(struct ethhdr *)head = *(const struct ethhdr *)cache->eth;
-	*(struct iphdr *)(head + WIRE_ETH_HLEN) = ip;
-	return 0;
+	if (likely(t->family == FAMILY_IPV4)) {
+		struct iphdr ip;
+
+		ipv4_build(&ip, t, in, route, cache, in->len + hlen);
+		*(struct iphdr *)(head + WIRE_ETH_HLEN) = ip;
+	} else {
+		err = ipv6_write(ctx, head + WIRE_ETH_HLEN, t, in, route, cache, in->len + hlen);
+		if (unlikely(err))
+			return err;
+	}
+	if (t->wrap == WRAP_NONE && t->payload == PAYLOAD_IP)
+		return 0;
+	return outer_write_rest(ctx, t, in);
 }
 
 #endif

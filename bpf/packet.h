@@ -9,11 +9,56 @@
 /* The facts of an inner packet that its outer headers depend on. */
 struct inner_packet {
 	__u32 len; /* bytes, from the inner network header on */
-	__u8 kind; /* one of enum inner, 0: none that any mode carries */
-	__u8 tos;  /* or traffic class */
-	__u8 ttl;  /* or hop limit */
-	__u8 df;   /* sender asks not to fragment */
+	__be16 eth_proto;
+	__u8 kind;        /* one of enum inner, 0: none that any mode carries */
+	__u8 tos;         /* or traffic class */
+	__u8 ttl;         /* or hop limit */
+	__u8 df;          /* sender asks not to fragment */
+	__u8 next;        /* IPv6: protocol behind its header */
+	__u8 encap_limit; /* to send */
+	__be32 flow;      /* IPv6: flow label */
+	__u32 hash;       /* of the flow, where an outer header shows it */
 };
+
+/* What is neither tagged nor IP has the TTL that the host gives its own packets. */
+enum { TTL_DEFAULT = 64 };
+
+/* The traffic class of an IPv6 header. */
+static __always_inline __u8 ipv6_tos(const struct ipv6hdr *ip)
+{
+	return bpf_ntohs(*(const __be16 *)ip) >> 4;
+}
+
+__noinline int inner_read_ipv6(ctx_t *ctx, struct inner_packet *in)
+{
+	const struct ipv6hdr *ip;
+	void *head;
+
+	head = ctx_head(ctx, WIRE_ETH_HLEN + IPV6_HLEN);
+	if (unlikely(!head || !in))
+		return REFUSE(inner_length);
+	ip = head + WIRE_ETH_HLEN;
+	if (unlikely(ip->version != 6))
+		return REFUSE(inner_proto);
+	in->kind = INNER_IPV6;
+	in->tos = ipv6_tos(ip);
+	in->ttl = ip->hop_limit;
+	in->df = 0;
+	in->next = ip->nexthdr;
+	in->flow = *(const __be32 *)ip & bpf_htonl(IPV6_FLOWLABEL_MASK);
+	return 0;
+}
+
+__noinline int inner_read_mpls(ctx_t *ctx, struct inner_packet *in)
+{
+	if (unlikely(!in || !ctx_head(ctx, WIRE_ETH_HLEN + MPLS_HLEN)))
+		return REFUSE(inner_length);
+	in->kind = INNER_MPLS;
+	in->tos = 0;
+	in->ttl = TTL_DEFAULT;
+	in->df = 0;
+	return 0;
+}
 
 /* Read the inner packet at the hook of an anchor. Returns 0 or a refusal. */
 static __always_inline int inner_read(ctx_t *ctx, struct inner_packet *in)
@@ -21,7 +66,13 @@ static __always_inline int inner_read(ctx_t *ctx, struct inner_packet *in)
 	const struct iphdr *ip;
 	void *head;
 
-	if (unlikely(ctx_eth_proto(ctx) != bpf_htons(WIRE_ETH_P_IP)))
+	in->len = ctx_len(ctx) - WIRE_ETH_HLEN;
+	in->eth_proto = ctx_eth_proto(ctx);
+	if (in->eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
+		return inner_read_ipv6(ctx, in);
+	if (unlikely(in->eth_proto == bpf_htons(WIRE_ETH_P_MPLS)))
+		return inner_read_mpls(ctx, in);
+	if (unlikely(in->eth_proto != bpf_htons(WIRE_ETH_P_IP)))
 		return REFUSE(inner_proto);
 	head = ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN);
 	if (unlikely(!head))
@@ -29,12 +80,46 @@ static __always_inline int inner_read(ctx_t *ctx, struct inner_packet *in)
 	ip = head + WIRE_ETH_HLEN;
 	if (unlikely(ip->version != 4))
 		return REFUSE(inner_proto);
-	in->len = ctx_len(ctx) - WIRE_ETH_HLEN;
 	in->kind = INNER_IPV4;
 	in->tos = ip->tos;
 	in->ttl = ip->ttl;
 	in->df = !!(ip->frag_off & bpf_htons(IPV4_DF));
 	return 0;
+}
+
+/* Bytes of the headers in front of the data of a TCP or UDP packet; options before the TCP header
+ * hide how long that is. 0: it cannot be read. */
+__noinline __u32 inner_segment_hlen(ctx_t *ctx, __u8 kind)
+{
+	__u32 ip_hlen = kind == INNER_IPV6 ? IPV6_HLEN : IPV4_HLEN, ihl = ip_hlen;
+	const struct tcphdr *tcp;
+	void *head;
+	__u8 proto;
+
+	head = ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN + sizeof(*tcp));
+	if (!head)
+		return 0;
+	if (kind == INNER_IPV6) {
+		const struct ipv6hdr *ip = head + WIRE_ETH_HLEN;
+
+		proto = ip->nexthdr;
+	} else {
+		const struct iphdr *ip = head + WIRE_ETH_HLEN;
+
+		proto = ip->protocol;
+		ihl = ip->ihl * 4;
+	}
+	if (proto == WIRE_IPPROTO_UDP)
+		return ihl + UDP_HLEN;
+	if (proto != WIRE_IPPROTO_TCP || ihl != ip_hlen)
+		return ihl + sizeof(*tcp);
+	head = ctx_head(ctx, WIRE_ETH_HLEN + ip_hlen + sizeof(*tcp));
+	if (!head)
+		return 0;
+	tcp = head + WIRE_ETH_HLEN + ip_hlen;
+	if ((void *)(tcp + 1) > ctx_end(ctx))
+		return 0;
+	return ihl + tcp->doff * 4;
 }
 
 /*
@@ -44,10 +129,7 @@ static __always_inline int inner_read(ctx_t *ctx, struct inner_packet *in)
  */
 static __always_inline __u32 inner_wire_len(ctx_t *ctx, const struct inner_packet *in, __u32 limit)
 {
-	__u32 gso_size = ctx_gso_size(ctx), ip_hlen, l4_hlen;
-	const struct tcphdr *tcp;
-	const struct iphdr *ip;
-	void *head;
+	__u32 gso_size = ctx_gso_size(ctx), hlen;
 
 	if (likely(!gso_size))
 		return in->len;
@@ -55,17 +137,8 @@ static __always_inline __u32 inner_wire_len(ctx_t *ctx, const struct inner_packe
 		return 0;
 	if (gso_size + IPV4_HLEN_MAX + 60 <= limit)
 		return gso_size;
-	head = ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN + sizeof(*tcp));
-	if (!head)
-		return 0;
-	ip = head + WIRE_ETH_HLEN;
-	if (ip->protocol != IPPROTO_TCP)
-		return gso_size + ip->ihl * 4 + 8;
-	/* Options before the TCP header: it is elsewhere, count it without its own options. */
-	ip_hlen = ip->ihl * 4;
-	tcp = head + WIRE_ETH_HLEN + IPV4_HLEN;
-	l4_hlen = ip_hlen == IPV4_HLEN ? tcp->doff * 4 : sizeof(*tcp);
-	return gso_size + ip_hlen + l4_hlen;
+	hlen = inner_segment_hlen(ctx, in->kind);
+	return hlen ? gso_size + hlen : 0;
 }
 
 /* Fold a sum of 16- or 32-bit words to the Internet checksum, RFC 1071, both in network byte order.
@@ -77,6 +150,14 @@ static __always_inline __sum16 checksum_fold(__u64 sum)
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	return (__sum16)~sum;
+}
+
+/* Sum of two sums, with the carry that goes around. */
+static __always_inline __u32 checksum_add(__u32 one, __u32 two)
+{
+	__u64 sum = (__u64)one + two;
+
+	return (sum & 0xffffffff) + (sum >> 32);
 }
 
 /* Sum of an IPv4 header without options. A header with a right checksum folds to 0. */
@@ -122,6 +203,17 @@ static __always_inline void ipv4_set_tos(struct iphdr *ip, __u8 tos)
 
 	ip->tos = tos;
 	ip->check = checksum_fold(sum);
+}
+
+/* Replace the traffic class of an IPv6 header, and have the sum that a device took of the packet
+ * follow. */
+static __always_inline void ipv6_set_tos(ctx_t *ctx, struct ipv6hdr *ip, __u8 tos)
+{
+	__be32 before = *(__be32 *)ip;
+	__be32 after = (before & ~bpf_htonl(0xff << 20)) | bpf_htonl((__u32)tos << 20);
+
+	*(__be32 *)ip = after;
+	bpf_csum_update(ctx, checksum_add(after, ~before));
 }
 
 #endif

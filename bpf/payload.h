@@ -6,19 +6,8 @@
 #ifndef XTUN_PAYLOAD_H
 #define XTUN_PAYLOAD_H
 
+#include "payload_gre.h"
 #include "payload_ip.h"
-
-/* Bytes between the outer IP header (or the wrap) and the inner packet. */
-static __always_inline __u32 payload_hlen(enum payload payload)
-{
-	switch (payload) {
-	case PAYLOAD_IP:
-		return 0;
-	case PAYLOAD_MAX:
-		break;
-	}
-	return 0;
-}
 
 /* The IP protocol that announces it. */
 static __always_inline __u8 payload_ip_protocol(enum payload payload, __u8 kind)
@@ -26,10 +15,46 @@ static __always_inline __u8 payload_ip_protocol(enum payload payload, __u8 kind)
 	switch (payload) {
 	case PAYLOAD_IP:
 		return payload_ip_proto(kind);
+	case PAYLOAD_GRE:
+		return WIRE_IPPROTO_GRE;
 	case PAYLOAD_MAX:
 		break;
 	}
 	return 0;
+}
+
+/* Write it at @at bytes from the start of the packet. Returns 0 or a refusal. */
+static __always_inline int payload_write(ctx_t *ctx, const struct tunnel *t, __u32 at,
+					 __be16 eth_proto)
+{
+	switch ((enum payload)t->payload) {
+	case PAYLOAD_IP:
+		return 0;
+	case PAYLOAD_GRE:
+		return gre_write(ctx, t, at, eth_proto);
+	case PAYLOAD_MAX:
+		break;
+	}
+	return 0;
+}
+
+/*
+ * Read the payload that h->ip_proto announces and that begins where @h ends. Returns 0, or -1 when
+ * there is no such payload, or not all of it.
+ */
+static __always_inline int payload_read(ctx_t *ctx, struct headers *h)
+{
+	if (h->ip_proto == WIRE_IPPROTO_GRE)
+		return gre_read(ctx, h);
+	h->kind = payload_ip_kind(h->ip_proto);
+	return h->kind ? 0 : -1;
+}
+
+/* Check what was read against the tunnel's end. Returns 0 or a refusal. */
+static __always_inline int payload_check(ctx_t *ctx, const struct endpoint *end,
+					 const struct headers *h)
+{
+	return h->gre ? gre_check(ctx, end, h) : 0;
 }
 
 #endif

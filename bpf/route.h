@@ -11,6 +11,7 @@
 
 enum {
 	ROUTE_AF_INET = 2,
+	ROUTE_AF_INET6 = 10,
 	ROUTE_LOOPBACK = 1, /* ifindex of lo in every namespace */
 };
 
@@ -18,11 +19,16 @@ struct route {
 	/* asked for */
 	__u8 tos; /* of the outer header */
 	/* answered */
+	union address source;
 	__u32 ifindex;
-	__be32 source;
 	__u32 mtu;     /* of the outer packet, 0: not known */
 	bool resolved; /* the cache has the Ethernet header for it */
 };
+
+static __always_inline bool address_any(const union address *address)
+{
+	return !(address->v6[0] | address->v6[1] | address->v6[2] | address->v6[3]);
+}
 
 /* What a router reported about the path of tunnel @id, at most @mtu, which is also the answer
  * without a report. */
@@ -48,29 +54,42 @@ static __always_inline __u32 route_path_mtu(__u32 id, __u32 mtu)
 static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state,
 				   struct route *route)
 {
+	bool ipv6 = t->family == FAMILY_IPV6, any;
 	struct bpf_fib_lookup fib = {
-		.family = ROUTE_AF_INET,
-		.l4_protocol = WIRE_IPPROTO_IPIP,
 		.tot_len = 1, /* makes the helper report the route's MTU */
 		.ifindex = ROUTE_LOOPBACK,
-		.tos = route->tos & ~ECN_MASK,
 	};
 	struct route_cache *cache;
 	long ret;
 
-	fib.ipv4_src = t->local.v4;
-	fib.ipv4_dst = t->remote.v4;
+	if (ipv6) {
+		fib.family = ROUTE_AF_INET6;
+		fib.flowinfo = bpf_htonl((__u32)route->tos << 20) & ~bpf_htonl(ECN_MASK << 20);
+		__builtin_memcpy(fib.ipv6_src, t->local.v6, sizeof(fib.ipv6_src));
+		__builtin_memcpy(fib.ipv6_dst, t->remote.v6, sizeof(fib.ipv6_dst));
+	} else {
+		fib.family = ROUTE_AF_INET;
+		fib.tos = route->tos & ~ECN_MASK;
+		fib.ipv4_src = t->local.v4;
+		fib.ipv4_dst = t->remote.v4;
+	}
+	fib.l4_protocol = WIRE_IPPROTO_IPIP;
+	any = address_any(&t->local);
 	/* BPF_FIB_LOOKUP_SRC is younger than the oldest kernel; the helper refuses flags that it
 	 * does not know. */
 	ret = -1;
-	if (!t->local.v4)
+	if (any)
 		ret = bpf_fib_lookup(ctx, &fib, sizeof(fib), BPF_FIB_LOOKUP_SRC);
 	if (ret < 0)
 		ret = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
 
 	route->resolved = false;
 	route->mtu = 0;
-	route->source = t->local.v4 ?: fib.ipv4_src ?: t->source.v4;
+	route->source = any ? t->source : t->local;
+	if (any && ipv6 && fib.ipv6_src[0])
+		__builtin_memcpy(route->source.v6, fib.ipv6_src, sizeof(fib.ipv6_src));
+	else if (any && !ipv6 && fib.ipv4_src)
+		route->source.v4 = fib.ipv4_src;
 	switch (ret) {
 	case BPF_FIB_LKUP_RET_SUCCESS:
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
@@ -108,8 +127,8 @@ static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct cp
 	cache->tos = route->tos & ~ECN_MASK;
 	__builtin_memcpy(cache->eth, fib.dmac, 6);
 	__builtin_memcpy(cache->eth + 6, fib.smac, 6);
-	cache->eth[12] = WIRE_ETH_P_IP >> 8;
-	cache->eth[13] = WIRE_ETH_P_IP & 0xff;
+	cache->eth[12] = ipv6 ? WIRE_ETH_P_IPV6 >> 8 : WIRE_ETH_P_IP >> 8;
+	cache->eth[13] = ipv6 ? WIRE_ETH_P_IPV6 & 0xff : WIRE_ETH_P_IP & 0xff;
 	route->mtu = cache->mtu;
 	return 0;
 }
@@ -123,10 +142,17 @@ static __always_inline int route_find(ctx_t *ctx, const struct tunnel *t, struct
 	if (unlikely(cache->jiffies != bpf_jiffies64() || cache->tos != (route->tos & ~ECN_MASK)))
 		return route_lookup(ctx, t, state, route);
 	route->ifindex = cache->ifindex;
-	route->source = cache->source;
+	/* Its source is read where it is written, from the cache. */
 	route->mtu = cache->mtu;
 	route->resolved = true;
 	return 0;
+}
+
+/* The outer source address of an answered @route. */
+static __always_inline const union address *route_source(const struct route *route,
+							 const struct route_cache *cache)
+{
+	return likely(route->resolved) ? &cache->source : &route->source;
 }
 
 #endif

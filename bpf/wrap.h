@@ -1,18 +1,165 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The wraps: what may stand between the outer IP header and the payload. */
+/*
+ * The wraps: what may stand between the outer IP header and the payload. Routers and network cards
+ * spread UDP over paths and queues.
+ *
+ *	FOU			| outer IP | UDP | payload: the port says what
+ *	GUE, variant 0		| outer IP | UDP | version 0, C, length | protocol | flags | fields
+ *| payload 1                 1          2       4 x length
+ *	GUE, variant 1		| outer IP | UDP | IPv4 or IPv6 at once: their first bits are the
+ *version
+ */
 #ifndef XTUN_WRAP_H
 #define XTUN_WRAP_H
 
-#include "common.h"
+#include "checksum.h"
 
-/* Bytes of the wrap's headers. */
-static __always_inline __u32 wrap_hlen(enum wrap wrap)
+/* The flow's port: udp_flow_src_port(), with the same hash. */
+static __always_inline __be16 wrap_sport(const struct tunnel *t, __u32 hash)
 {
-	switch (wrap) {
+	if (t->sport)
+		return t->sport;
+	hash ^= hash << 16;
+	return bpf_htons(t->sport_min + (__u16)(((__u64)hash * t->sport_count) >> 32));
+}
+
+/*
+ * Write the wrap of tunnel @t at @at bytes from the start of the packet, around a payload of
+ * @ip_proto. @hash: of the inner flow. Its checksum is zero until wrap_finish(). Returns 0 or a
+ * refusal.
+ */
+static __always_inline int wrap_write(ctx_t *ctx, const struct tunnel *t, __u32 at, __u8 ip_proto,
+				      __u32 hash)
+{
+	struct {
+		struct udphdr udp;
+		__u8 gue[GUE_HLEN];
+	} wrap = { .udp = { .source = wrap_sport(t, hash),
+			    .dest = t->dport,
+			    .len = bpf_htons(ctx_len(ctx) - at) },
+		   .gue = { 0, ip_proto, 0, 0 } };
+	__u32 len = UDP_HLEN;
+
+	switch ((enum wrap)t->wrap) {
+	case WRAP_NONE:
+	case WRAP_MAX:
+		return 0;
+	case WRAP_FOU:
+		break;
+	case WRAP_GUE:
+		len += GUE_HLEN;
+		break;
+	}
+	return bpf_skb_store_bytes(ctx, at, &wrap, len, 0) ? REFUSE(push_failed) : 0;
+}
+
+/* Fill in the checksum of the UDP header at @at, when all behind it is there. Returns 0 or a
+ * refusal. */
+__noinline int wrap_finish(ctx_t *ctx, __u32 at)
+{
+	__u32 end = ctx_len(ctx), sum = 0;
+	__sum16 check;
+
+	if (!checksum_pseudo(ctx, WIRE_ETH_HLEN, end - at, WIRE_IPPROTO_UDP, &sum) ||
+	    !checksum_range(ctx, at, end, &sum))
+		return REFUSE(push_failed);
+	check = checksum_fold(sum) ?: 0xffff; /* zero means none, RFC 768 */
+	return bpf_skb_store_bytes(ctx, at + __builtin_offsetof(struct udphdr, check), &check,
+				   sizeof(check), 0)
+		       ? REFUSE(push_failed)
+		       : 0;
+}
+
+/*
+ * A GUE header, as gue_udp_recv() reads it. Fields may be skipped unless a flag says what they are:
+ * of those, the private flags with nothing set in them are all that may be ignored.
+ */
+static __always_inline int wrap_read_gue(ctx_t *ctx, struct headers *h)
+{
+	__u32 at = WIRE_ETH_HLEN + h->hlen;
+	__be32 private;
+	struct {
+		__u8 version, ip_proto;
+		__be16 flags;
+	} gue;
+
+	if (bpf_skb_load_bytes(ctx, at, &gue, sizeof(gue)))
+		return -1;
+	switch (gue.version >> GUE_VERSION_SHIFT) {
+	case 0:
+		break;
+	case 1:
+		h->ip_proto = gue.version >> 4 == 4 ? WIRE_IPPROTO_IPIP : WIRE_IPPROTO_IPV6;
+		return gue.version >> 4 == 4 || gue.version >> 4 == 6 ? 0 : -1;
+	default:
+		return -1;
+	}
+	if (gue.version & GUE_CONTROL)
+		return -1;
+	h->hlen += GUE_HLEN + (gue.version & GUE_HLEN_MASK) * 4;
+	h->ip_proto = gue.ip_proto;
+	if (likely(!gue.flags))
+		return 0;
+	if (gue.flags != bpf_htons(GUE_PRIVATE) || !(gue.version & GUE_HLEN_MASK) ||
+	    bpf_skb_load_bytes(ctx, at + GUE_HLEN, &private, sizeof(private)) || private)
+		h->refusal = REFUSE(wrap_header);
+	return 0;
+}
+
+/*
+ * Read the UDP header that begins where @h ends, and the GUE header behind it, if its port is one
+ * of ours. Returns 0 with the payload announced in @h, or -1 when it is not.
+ */
+static __always_inline int wrap_read(ctx_t *ctx, enum family family, struct headers *h)
+{
+	__u32 at = WIRE_ETH_HLEN + h->hlen, zero = 0, len;
+	struct port_key key = { .family = family };
+	const struct config *cfg;
+	const struct port *port;
+	struct udphdr udp;
+
+	cfg = bpf_map_lookup_elem(&config, &zero);
+	if (likely(!cfg || !cfg->ports) || bpf_skb_load_bytes(ctx, at, &udp, sizeof(udp)))
+		return -1;
+	if (!(cfg->ports >> (bpf_ntohs(udp.dest) & 63) & 1))
+		return -1;
+	key.port = udp.dest;
+	port = bpf_map_lookup_elem(&ports, &key);
+	if (!port)
+		return -1;
+	h->wrap = h->hlen;
+	h->hlen += UDP_HLEN;
+	len = bpf_ntohs(udp.len);
+	if (!ctx_gso_size(ctx)) {
+		if (len < UDP_HLEN || h->wrap + len > h->len)
+			h->refusal = REFUSE(wrap_header);
+		else
+			h->len = h->wrap + len;
+	}
+	h->wrap_check = udp.check;
+	switch ((enum wrap)port->wrap) {
+	case WRAP_FOU:
+		h->ip_proto = port->ip_proto;
+		return 0;
+	case WRAP_GUE:
+		return wrap_read_gue(ctx, h);
 	case WRAP_NONE:
 	case WRAP_MAX:
 		break;
 	}
+	return -1;
+}
+
+/* Check the UDP checksum of a packet that is ours, if it has one. Returns 0 or a refusal. */
+__noinline int wrap_check(ctx_t *ctx, const struct headers *h)
+{
+	__u32 sum = 0;
+
+	if (!h || !h->wrap_check || ctx_gso_size(ctx))
+		return 0;
+	if (!checksum_pseudo(ctx, WIRE_ETH_HLEN, h->len - h->wrap, WIRE_IPPROTO_UDP, &sum) ||
+	    !checksum_right(ctx, WIRE_ETH_HLEN + h->wrap, h, sum))
+		return REFUSE(wrap_checksum);
 	return 0;
 }
 

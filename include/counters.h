@@ -12,6 +12,8 @@
 	X(inner_proto, TX, "the mode does not carry this kind of inner packet")                    \
 	X(inner_length, TX, "the inner packet is shorter than its own header")                     \
 	X(no_peer, TX, "remote any, and nothing says who owns the inner destination")              \
+	X(gso, TX, "a packet to be cut later met a checksum or number that each segment has anew") \
+	X(encap_limit, TX, "the inner packet may not be encapsulated once more (RFC 2473)")        \
 	X(no_route, TX, "no route to the remote address")                                          \
 	X(loop, TX, "the route to the remote address leads back into the tunnel")                  \
 	X(too_big, TX, "longer than the path carries; who set DF was told so by ICMP")             \
@@ -21,6 +23,12 @@
 	X(outer_options, RX, "the outer header has a source route, or options that are broken")    \
 	X(payload_proto, RX, "inside is something that the mode does not carry")                   \
 	X(payload_length, RX, "the packet inside is longer than the outer one, or has no header")  \
+	X(wrap_header, RX,                                                                         \
+	  "the UDP or GUE header is broken, or has fields that may not be ignored")                \
+	X(wrap_checksum, RX, "the outer UDP checksum is wrong")                                    \
+	X(payload_checksum, RX,                                                                    \
+	  "the GRE checksum is wrong, or there or missing against agreement")                      \
+	X(sequence, RX, "the sequence number is missing or older than what came before")           \
 	X(wrong_remote, RX,                                                                        \
 	  "the outer source is not the remote of any tunnel at the local address")                 \
 	X(ecn, RX, "congestion was marked outside on a packet whose sender does not know ECN")     \

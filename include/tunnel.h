@@ -21,14 +21,14 @@
 #include <linux/types.h>
 #endif
 
-#define TUNNEL_LAYOUT 1
+#define TUNNEL_LAYOUT 2
 
-enum family { FAMILY_IPV4, FAMILY_MAX };
-enum wrap { WRAP_NONE, WRAP_MAX };
-enum payload { PAYLOAD_IP, PAYLOAD_MAX };
+enum family { FAMILY_IPV4, FAMILY_IPV6, FAMILY_MAX };
+enum wrap { WRAP_NONE, WRAP_FOU, WRAP_GUE, WRAP_MAX };
+enum payload { PAYLOAD_IP, PAYLOAD_GRE, PAYLOAD_MAX };
 
 /* Which inner packets; a set. */
-enum inner { INNER_IPV4 = 1 << 0 };
+enum inner { INNER_IPV4 = 1 << 0, INNER_IPV6 = 1 << 1, INNER_MPLS = 1 << 2 };
 
 /* An IPv4 address lies in v4 with the rest zero; all zero is `any`. Network byte order. */
 union address {
@@ -40,6 +40,21 @@ enum tunnel_flags {
 	TUNNEL_DF = 1 << 0, /* pmtudisc: DF in every outer header */
 	TUNNEL_TOS_INHERIT = 1 << 1,
 	TUNNEL_ANCHOR_CHOSEN = 1 << 2, /* the user named the kind of anchor */
+	TUNNEL_IGNORE_DF = 1 << 3, /* the inner packet's DF says nothing about the outer one's */
+	/* GRE fields, outgoing and incoming */
+	TUNNEL_OKEY = 1 << 4,
+	TUNNEL_OCSUM = 1 << 5,
+	TUNNEL_OSEQ = 1 << 6,
+	TUNNEL_IKEY = 1 << 7,
+	TUNNEL_ICSUM = 1 << 8,
+	TUNNEL_ISEQ = 1 << 9,
+	TUNNEL_WRAP_CSUM = 1 << 10,         /* UDP checksum of the wrap */
+	TUNNEL_FLOWLABEL_INHERIT = 1 << 11, /* IPv6 in IPv6: the inner flow label */
+	TUNNEL_ENCAP_LIMIT = 1 << 12,       /* IPv6: send an encapsulation limit, RFC 2473 */
+
+	/* What differs from segment to segment, so that packets must be cut before they come to us.
+	 */
+	TUNNEL_PER_SEGMENT = TUNNEL_OCSUM | TUNNEL_OSEQ | TUNNEL_WRAP_CSUM,
 };
 
 /*
@@ -57,29 +72,51 @@ struct tunnel {
 	__u32 link;           /* ifindex of the underlay, 0: as the FIB says */
 	__u32 route; /* link 0: underlay when it was configured, used while the FIB cannot be asked
 		      */
-	__u16 mtu;   /* what xtun set on the anchor, so that a user's own choice is told apart */
-	__u16 flags; /* enum tunnel_flags */
+	__u32 flags; /* enum tunnel_flags */
 	__u8 family, wrap, payload, inner;
-	__u8 ttl;    /* 0: inherit */
-	__u8 tos;    /* without TUNNEL_TOS_INHERIT, or for inner packets that have none */
+	__u8 ttl;         /* or hop limit; 0: inherit */
+	__u8 tos;         /* without TUNNEL_TOS_INHERIT, or for inner packets that have none */
+	__u8 hlen;        /* bytes of all outer headers, from the outer IP header on */
+	__u8 encap_limit; /* with TUNNEL_ENCAP_LIMIT */
+	__be32 ikey, okey;
+	__be32 flowlabel;  /* 0: of the inner flow */
+	__be16 sport;      /* of the wrap; 0: of the inner flow, in the range below */
+	__be16 dport;      /* of the wrap */
+	__u16 sport_min;   /* host byte order */
+	__u16 sport_count; /* ports in the range */
+	__u16 mtu;   /* what xtun set on the anchor, so that a user's own choice is told apart */
 	__u8 kind;   /* enum anchor_kind, for user space */
 	__u8 mac[6]; /* the anchor's */
 	__u8 pad[3];
 	__u32 id; /* index in `cpu_state`: the smallest number that no other tunnel has */
 };
-_Static_assert(sizeof(struct tunnel) == 84, "struct tunnel is part of the layout");
+_Static_assert(sizeof(struct tunnel) == 108, "struct tunnel is part of the layout");
 
 /*
- * What decap looks up for an outer IPv4 header; wildcards are zero. Hashing is most of a look-up's
- * cost, so this is as short as can be: IPv6 and payloads with keys have maps of their own.
+ * What decap looks up: addresses as they are seen from here, the IP protocol that announces the
+ * payload, and the GRE key; wildcards are zero. The wrap is none of it: like the kernel's drivers,
+ * tunnels take packets with and without. Hashing is most of a look-up's cost, so each family has a
+ * map of its own, with a key as short as can be.
  */
 struct endpoint4_key {
 	__be32 local;
 	__be32 remote;
-	__u8 wrap, payload;
+	__be32 key;
+	__u8 ip_proto;
+	__u8 keyed; /* the packet has a key, which may be zero */
 	__u8 pad[2];
 };
-_Static_assert(sizeof(struct endpoint4_key) == 12, "struct endpoint4_key is part of the layout");
+_Static_assert(sizeof(struct endpoint4_key) == 16, "struct endpoint4_key is part of the layout");
+
+struct endpoint6_key {
+	__be32 local[4];
+	__be32 remote[4];
+	__be32 key;
+	__u8 ip_proto;
+	__u8 keyed;
+	__u8 pad[2];
+};
+_Static_assert(sizeof(struct endpoint6_key) == 40, "struct endpoint6_key is part of the layout");
 
 enum endpoint_flags {
 	/*
@@ -87,6 +124,8 @@ enum endpoint_flags {
 	 * no tunnel takes packets from anywhere there. Who is not its remote is spoofing.
 	 */
 	ENDPOINT_CLAIM = 1 << 0,
+	ENDPOINT_CSUM = 1 << 1, /* GRE packets have a checksum; without it they have none */
+	ENDPOINT_SEQ = 1 << 2,  /* and a sequence number that does not go back */
 };
 
 struct endpoint {
@@ -102,21 +141,40 @@ _Static_assert(sizeof(struct endpoint) == 20, "struct endpoint is part of the la
 /*
  * The fast way to endpoints that have both addresses: one slot per hash, looked at before the map.
  * Of tunnels that share a slot one has it; the others are found in the map. A slot is free when its
- * addresses are zero. Its address is written last and cleared first, with a grace period before
- * anything else changes, so that whoever finds its packet's addresses in a slot may use the rest.
+ * protocol is zero. Its protocol is written last and cleared first, with a grace period before
+ * anything else changes, so that whoever finds its packet's protocol in a slot may use the rest.
  */
 struct endpoint4_slot {
 	struct endpoint4_key key;
 	struct endpoint end;
+	__u32 pad;
 };
-_Static_assert(sizeof(struct endpoint4_slot) == 32, "struct endpoint4_slot is part of the layout");
+_Static_assert(sizeof(struct endpoint4_slot) == 40, "struct endpoint4_slot is part of the layout");
+
+struct endpoint6_slot {
+	struct endpoint6_key key;
+	struct endpoint end;
+	__u32 pad;
+};
+_Static_assert(sizeof(struct endpoint6_slot) == 64, "struct endpoint6_slot is part of the layout");
 
 enum { SLOT_BITS = 12 };
 
-/* The slot for two addresses in network byte order. Multiplicative hashing (Knuth, TAOCP 6.4). */
-static inline __u32 endpoint4_slot(__be32 local, __be32 remote)
+/* The slot of an endpoint. Multiplicative hashing (Knuth, TAOCP 6.4). */
+static inline __u32 endpoint4_slot(const struct endpoint4_key *key)
 {
-	return ((__u32)local * 0x9e3779b1u + (__u32)remote) * 0x85ebca6bu >> (32 - SLOT_BITS);
+	return ((((__u32)key->local * 0x9e3779b1u + (__u32)key->remote) ^ (__u32)key->key) *
+		0x85ebca6bu) >>
+	       (32 - SLOT_BITS);
+}
+
+static inline __u32 endpoint6_slot(const struct endpoint6_key *key)
+{
+	__u32 local = key->local[0] ^ key->local[1] ^ key->local[2] ^ key->local[3];
+	__u32 remote = key->remote[0] ^ key->remote[1] ^ key->remote[2] ^ key->remote[3];
+
+	return (((local * 0x9e3779b1u + remote) ^ (__u32)key->key) * 0x85ebca6bu) >>
+	       (32 - SLOT_BITS);
 }
 
 /* Which wildcard shapes of endpoints exist: bits in struct config, in the order in which the kernel
@@ -127,14 +185,30 @@ enum shape {
 	SHAPE_KEY = 1 << 2,    /* both any */
 };
 
+/* A UDP port where FOU or GUE packets arrive; the map `ports` has it under struct port_key. */
+struct port_key {
+	__be16 port;
+	__u8 family; /* enum family */
+	__u8 pad;
+};
+
+struct port {
+	__u8 wrap;     /* enum wrap */
+	__u8 ip_proto; /* WRAP_FOU: what is inside */
+	__u8 pad[2];
+};
+
 enum config_flags {
-	CONFIG_LO_FORWARDING = 1 << 0, /* conf/lo/forwarding was off before us */
+	CONFIG_LO_FORWARDING = 1 << 0,  /* conf/lo/forwarding was off before us */
+	CONFIG_LO_FORWARDING6 = 1 << 1, /* likewise IPv6's */
 };
 
 /* The single element of the map `config`. */
 struct config {
-	__u32 shapes; /* set of enum shape */
-	__u32 flags;  /* enum config_flags, for user space */
+	__u32 shapes[FAMILY_MAX]; /* sets of enum shape */
+	__u32 flags;              /* enum config_flags, for user space */
+	__u32 pad;
+	__u64 ports; /* bit (port % 64) is set for each port of the map `ports` */
 };
 
 /*
@@ -144,15 +218,14 @@ struct config {
  */
 struct route_cache {
 	__u64 jiffies;
+	union address source;
 	__u32 ifindex;
-	__be32 source;
 	__u32 mtu;
 	__u8 tos; /* routes may depend on it */
 	__u8 pad;
 	__u8 eth[14]; /* the Ethernet header to the next hop */
-	__u8 pad2[4];
 };
-_Static_assert(sizeof(struct route_cache) == 40, "struct route_cache is part of the layout");
+_Static_assert(sizeof(struct route_cache) == 48, "struct route_cache is part of the layout");
 
 /*
  * What changes per packet, one copy per CPU, apart from the tunnel record so that no CPU takes its
@@ -164,7 +237,13 @@ struct cpu_state {
 	__u64 tx_packets, tx_bytes; /* bytes count from the inner IP header */
 	__u64 rx_packets, rx_bytes;
 };
-_Static_assert(sizeof(struct cpu_state) == 72, "struct cpu_state is part of the layout");
+_Static_assert(sizeof(struct cpu_state) == 80, "struct cpu_state is part of the layout");
+
+/* Sequence numbers of one tunnel, RFC 2890, host byte order: one for all CPUs, as in the kernel. */
+struct sequence {
+	__u32 out; /* of the next packet */
+	__u32 in;  /* the smallest that is not old; 0: none came yet */
+};
 
 /* Drops are counted where they are few: an element for each tunnel and reason that occurred. */
 struct drop_key {
@@ -194,9 +273,10 @@ struct device {
 /* Sizes of the maps. Hash maps without preallocation: memory follows the number of tunnels. */
 enum {
 	MAX_TUNNELS = 16384,
-	MAX_ENDPOINTS = 2 * MAX_TUNNELS,
+	MAX_ENDPOINTS = 4 * MAX_TUNNELS,
 	MAX_DROPS = 4 * MAX_TUNNELS,
 	MAX_DEVICES = 4096,
+	MAX_PORTS = 1024,
 };
 
 #endif

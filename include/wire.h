@@ -9,6 +9,8 @@
 enum {
 	WIRE_ETH_P_IP = 0x0800,
 	WIRE_ETH_P_IPV6 = 0x86dd,
+	WIRE_ETH_P_MPLS = 0x8847, /* unicast, RFC 3032 */
+	WIRE_ETH_P_8021Q = 0x8100,
 	WIRE_ETH_HLEN = 14,
 };
 
@@ -25,7 +27,55 @@ enum {
 	IPV4_OPT_SSRR = 137,
 	IPV4_LEN_MAX = 65535,
 	IPV4_MTU_MIN = 68,
+};
+
+/* IP protocols */
+enum {
 	WIRE_IPPROTO_IPIP = 4, /* RFC 2003 */
+	WIRE_IPPROTO_TCP = 6,
+	WIRE_IPPROTO_UDP = 17,
+	WIRE_IPPROTO_IPV6 = 41,     /* RFC 4213, RFC 2473 */
+	WIRE_IPPROTO_FRAGMENT = 44, /* IPv6 header */
+	WIRE_IPPROTO_GRE = 47,
+	WIRE_IPPROTO_ICMPV6 = 58,
+	WIRE_IPPROTO_DSTOPTS = 60, /* IPv6 header */
+	WIRE_IPPROTO_MPLS = 137,   /* RFC 4023 */
+};
+
+/* IPv6, RFC 8200 */
+enum {
+	IPV6_HLEN = 40,
+	IPV6_MTU_MIN = 1280,
+	IPV6_FLOWLABEL_MASK = 0xfffff,
+	IPV6_OPT_PAD1 = 0,
+	IPV6_OPT_PADN = 1,
+	IPV6_OPT_ENCAP_LIMIT = 4, /* RFC 2473 section 4.1.1 */
+	IPV6_LIMIT_HLEN = 8,      /* destination options with that one option */
+};
+
+enum { MPLS_HLEN = 4 };
+
+/* UDP, RFC 768 */
+enum { UDP_HLEN = 8 };
+
+/* GUE variant 0, draft-ietf-intarea-gue: version, control bit and length; protocol; flags */
+enum {
+	GUE_HLEN = 4,
+	GUE_VERSION_SHIFT = 6,
+	GUE_CONTROL = 0x20,
+	GUE_HLEN_MASK = 0x1f, /* words of optional fields */
+	GUE_PRIVATE = 0x0001, /* flag: four bytes of private flags follow */
+};
+
+/* GRE, RFC 2784 and RFC 2890: flags and version, ethertype; then checksum, key, sequence number */
+enum {
+	GRE_HLEN = 4,
+	GRE_CSUM = 0x8000,
+	GRE_ROUTING = 0x4000,
+	GRE_KEY = 0x2000,
+	GRE_SEQ = 0x1000,
+	GRE_VERSION = 0x0007,
+	GRE_FIELD = 4, /* bytes of each optional field */
 };
 
 /* ICMPv4, RFC 792 and RFC 1191 */
@@ -36,6 +86,13 @@ enum {
 	ICMPV4_ECHO_REPLY = 0,
 	ICMPV4_ECHO = 8,
 	ICMPV4_TOS = 0xc0, /* internetwork control, RFC 1812 section 4.3.2.5 */
+};
+
+/* ICMPv6, RFC 4443 */
+enum {
+	ICMP6_TOO_BIG = 2,
+	ICMP6_ECHO_REQUEST = 128, /* below: errors */
+	ICMP6_HLEN = 8,
 };
 
 /* ECN field, RFC 3168 section 5: the two low bits of TOS or traffic class */

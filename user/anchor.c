@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "ethtool.h"
+
 /*
  * What the kinds differ in. All drop on transmit what the program does not redirect: dummy_xmit(),
  * ifb_xmit() for packets that nobody redirected to it, netkit by its policy. The hidden half of a
@@ -98,24 +100,41 @@ static int anchor_create_kind(const struct kind *kind, const char *name, __u32 m
 	return err ?: netlink_link_up(peer.ifindex);
 }
 
-int anchor_create(enum anchor_kind *kind, const char *name, __u32 mtu, struct anchor *anchor,
-		  struct error *err)
+bool anchor_segments(enum anchor_kind kind)
+{
+	return kinds[kind].pair;
+}
+
+int anchor_cut(const char *name, struct error *err)
+{
+	int ret = ethtool_no_offloads(name);
+
+	return ret ? refuse_kernel(err, ret, "%s: switching off its offloads", name) : 0;
+}
+
+int anchor_create(enum anchor_kind *kind, const char *name, __u32 mtu, bool segments,
+		  struct anchor *anchor, struct error *err)
 {
 	int ret = -EOPNOTSUPP;
 	size_t i;
 
 	if (*kind != ANCHOR_AUTO) {
 		ret = anchor_create_kind(&kinds[*kind], name, mtu, anchor);
-		return ret ? refuse_kernel(err, ret, "anchor %s: creating the device",
-					   kinds[*kind].name)
-			   : 0;
+		if (ret)
+			return refuse_kernel(err, ret, "anchor %s: creating the device",
+					     kinds[*kind].name);
+		return segments ? anchor_cut(name, err) : 0;
 	}
 	for (i = 0; i < sizeof(preference) / sizeof(preference[0]) && ret == -EOPNOTSUPP; i++) {
+		if (segments && !kinds[preference[i]].pair)
+			continue;
 		*kind = preference[i];
 		ret = anchor_create_kind(&kinds[*kind], name, mtu, anchor);
 	}
-	return ret ? refuse_kernel(err, ret, "creating the tunnel's device (%s)", kinds[*kind].name)
-		   : 0;
+	if (ret)
+		return refuse_kernel(err, ret, "creating the tunnel's device (%s)",
+				     kinds[*kind].name);
+	return segments ? anchor_cut(name, err) : 0;
 }
 
 void anchor_receive(const struct tunnel *t, __u32 port, __u32 *ifindex, __u32 *flags)

@@ -41,13 +41,20 @@ const char *anchor_kind_name(size_t i);
 /* The kind called @name, ANCHOR_AUTO when there is none. */
 enum anchor_kind anchor_kind_parse(const char *name);
 
+/* Whether packets can be cut to wire size before they come to the program: where that sits behind
+ * the device's transmit function. */
+bool anchor_segments(enum anchor_kind kind);
+
+/* Have device @name, of such a kind, cut packets, and finish their checksums. */
+int anchor_cut(const char *name, struct error *err);
+
 /*
  * Create a device @name of *@kind with MTU @mtu, unfinished; ANCHOR_AUTO takes the first kind that
- * the kernel has, and *@kind says which. The device drops whatever is sent to it. Returns 0 or a
- * negative errno with @err.
+ * the kernel has, and *@kind says which. @segments: one that cuts packets. The device drops
+ * whatever is sent to it. Returns 0 or a negative errno with @err.
  */
-int anchor_create(enum anchor_kind *kind, const char *name, __u32 mtu, struct anchor *anchor,
-		  struct error *err);
+int anchor_create(enum anchor_kind *kind, const char *name, __u32 mtu, bool segments,
+		  struct anchor *anchor, struct error *err);
 
 /* How decapsulated packets get into the anchor of @t: arguments of bpf_redirect(). */
 void anchor_receive(const struct tunnel *t, __u32 port, __u32 *ifindex, __u32 *flags);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "apply.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "batch.h"
 #include "endpoints.h"
+#include "sysctl.h"
+#include "watch.h"
 #include "wire.h"
 
 enum { MTU_DEFAULT = 1500 };
@@ -68,13 +70,15 @@ static int tunnels_remove(struct state *state, const struct model *want, struct 
  * way to the remote. */
 static struct route_reply route_now(const struct tunnel_spec *spec)
 {
+	const union address *local = spec->local.af == AF_UNSPEC ? NULL : &spec->local.address;
 	struct route_reply reply = {};
-	__be32 local = spec->local.address.v4, remote = spec->remote.address.v4;
+	int af = spec_af(spec);
 
 	/* A local address that the host does not have (yet) makes the kernel refuse the question.
 	 */
-	if (remote && netlink_route(remote, local, spec->link, &reply) && local)
-		netlink_route(remote, 0, spec->link, &reply);
+	if (spec->remote.af != AF_UNSPEC &&
+	    netlink_route(af, &spec->remote.address, local, spec->link, &reply) && local)
+		netlink_route(af, &spec->remote.address, NULL, spec->link, &reply);
 	return reply;
 }
 
@@ -87,6 +91,9 @@ static __u32 anchor_mtu(const struct model *want, const struct tunnel_spec *spec
 	if (mtu > IPV4_LEN_MAX)
 		mtu = IPV4_LEN_MAX;
 	mtu -= spec_overhead(spec);
+	/* A device of less than that loses IPv6 (addrconf_notify()). */
+	if (spec->mode->inner & INNER_IPV6 && mtu < IPV6_MTU_MIN)
+		return IPV6_MTU_MIN;
 	return mtu < IPV4_MTU_MIN ? IPV4_MTU_MIN : mtu;
 }
 
@@ -139,14 +146,15 @@ static int tunnel_create(struct state *state, struct tunnel_entry *entry, __u32 
 	ret = counters_clear(&state->maps, record->id);
 	if (ret)
 		return refuse_kernel(err, ret, "making room for counters");
-	ret = anchor_create(&kind, entry->spec.name, mtu, &anchor, err);
+	ret = anchor_create(&kind, entry->spec.name, mtu, spec_segments(&entry->spec), &anchor,
+			    err);
 	if (ret)
 		return ret;
 	record->anchor = anchor.ifindex;
 	record->kind = kind;
 	record->mtu = mtu;
 	memcpy(record->mac, anchor.mac, sizeof(record->mac));
-	if (!(entry->spec.mode->inner & ~INNER_IPV4)) {
+	if (!(entry->spec.mode->inner & INNER_IPV6)) {
 		ret = netlink_link_no_ipv6(anchor.ifindex);
 		if (ret)
 			return refuse_kernel(err, ret, "preparing the tunnel's device");
@@ -155,6 +163,29 @@ static int tunnel_create(struct state *state, struct tunnel_entry *entry, __u32 
 	if (!ret)
 		entry->port = anchor.port;
 	return ret;
+}
+
+/* The range that source ports of a wrap come from, as udp_flow_src_port() has it. */
+static void port_range(struct tunnel *record)
+{
+	__u16 low = 32768, high = 60999;
+
+	if (record->wrap == WRAP_NONE)
+		return;
+	sysctl_port_range(&low, &high);
+	record->sport_min = low;
+	record->sport_count = high - low;
+}
+
+/* A tunnel whose packets must be cut cannot keep a device that does not. */
+static int segments_check(const struct tunnel_entry *entry, struct error *err)
+{
+	if (!spec_segments(&entry->spec) || anchor_segments(entry->record.kind))
+		return 0;
+	return refuse(err, -EBUSY,
+		      "a checksum or sequence number needs a device that cuts packets to wire "
+		      "size (veth or netkit), and this one is of kind %s; delete and add it",
+		      anchor_kind_name(entry->record.kind - 1));
 }
 
 /* Device, program and record of one tunnel. A new device is unfinished until all else stands. */
@@ -172,14 +203,20 @@ static int tunnel_settle(struct state *state, struct model *want, struct tunnel_
 		return ret;
 	route = route_now(&entry->spec);
 	spec_to_record(&entry->spec, &record);
-	record.source.v4 = route.source;
+	record.source = route.source;
 	record.route = route.local ? 0 : route.ifindex;
+	port_range(&record);
 	mtu = anchor_mtu(want, &entry->spec, record.link ?: record.route);
 	if (!link) {
 		ret = tunnel_create(state, entry, mtu, &record, err);
 		if (ret)
 			return ret;
 	} else {
+		ret = segments_check(entry, err);
+		if (!ret && spec_segments(&entry->spec))
+			ret = anchor_cut(link->name, err);
+		if (ret)
+			return ret;
 		memcpy(record.mac, link->mac, sizeof(record.mac));
 		/* An MTU that is not the one we set is the user's. */
 		if (link->mtu == record.mtu && mtu != record.mtu) {
@@ -189,6 +226,11 @@ static int tunnel_settle(struct state *state, struct model *want, struct tunnel_
 						     link->name, mtu);
 			record.mtu = mtu;
 		}
+	}
+	if (record.flags & (TUNNEL_OSEQ | TUNNEL_ISEQ)) {
+		ret = sequence_begin(&state->maps, record.id);
+		if (ret)
+			return refuse_kernel(err, ret, "making room for sequence numbers");
 	}
 	if (!link || memcmp(&record, &entry->record, sizeof(record))) {
 		/* What was learned about the path may be about another path. */
@@ -219,148 +261,6 @@ static int tunnels_finish(const struct model *want, struct error *err)
 	return 0;
 }
 
-/* A set of devices to watch. */
-struct watch {
-	struct watched {
-		__u32 ifindex;
-		__u32 flags; /* DEVICE_MANUAL or 0 */
-	} * devices;
-	size_t count;
-};
-
-static void watch_add(struct watch *watch, __u32 ifindex, __u32 flags)
-{
-	size_t i;
-
-	for (i = 0; i < watch->count; i++)
-		if (watch->devices[i].ifindex == ifindex) {
-			watch->devices[i].flags |= flags;
-			return;
-		}
-	watch->devices[watch->count++] = (struct watched){ ifindex, flags };
-}
-
-/* Whether a device exists: it did when @want was read, or is one of the tunnels made since. */
-static bool device_exists(const struct model *want, __u32 ifindex)
-{
-	size_t i;
-
-	for (i = 0; i < want->count; i++)
-		if (want->tunnels[i].record.anchor == ifindex)
-			return true;
-	return model_link(want, ifindex);
-}
-
-/*
- * A tunnel without `dev` may receive wherever the host has an IPv4 address, as the kernel's tunnels
- * do, and on the way to its remote. Anchors are only watched when a tunnel runs inside another.
- */
-static int watch_fill(struct watch *watch, const struct model *want, struct error *err)
-{
-	__u32 *addressed = NULL;
-	size_t count = 0, i;
-	bool anywhere = false;
-	int ret;
-
-	for (i = 0; i < want->count; i++)
-		anywhere |= !want->tunnels[i].record.link;
-	ret = anywhere ? netlink_addressed(&addressed, &count) : 0;
-	if (ret)
-		return refuse_kernel(err, ret, "listing the addresses");
-	watch->devices =
-		calloc(want->manual_count + count + want->count + 1, sizeof(*watch->devices));
-	if (!watch->devices) {
-		free(addressed);
-		return refuse_kernel(err, -ENOMEM, "listing the devices");
-	}
-	for (i = 0; i < want->manual_count; i++)
-		watch_add(watch, want->manual[i], DEVICE_MANUAL);
-	for (i = 0; i < count; i++) {
-		const struct link *link = model_link(want, addressed[i]);
-
-		if (link && link->type == ARPHRD_ETHER && !model_owns(want, link->ifindex))
-			watch_add(watch, link->ifindex, 0);
-	}
-	for (i = 0; i < want->count; i++) {
-		const struct tunnel *record = &want->tunnels[i].record;
-		const struct link *link = model_link(want, record->route);
-
-		if (record->link && device_exists(want, record->link))
-			watch_add(watch, record->link, 0);
-		else if (link && link->type == ARPHRD_ETHER)
-			watch_add(watch, record->route, 0);
-	}
-	free(addressed);
-	return 0;
-}
-
-static int watch_start(struct state *state, const struct model *want, const struct watched *device,
-		       __u32 known, struct error *err)
-{
-	struct device value = { .flags = device->flags | (known & ~DEVICE_MANUAL) };
-	char name[IFNAMSIZ];
-	int ret;
-
-	/* Written down first: what a filter hangs on must be known when it is to be removed. */
-	ret = devices_put(&state->maps, device->ifindex, &value);
-	if (ret)
-		return refuse_kernel(err, ret, "storing a device");
-	ret = device_attach(state, device->ifindex, model_link_name(want, device->ifindex, name),
-			    &value.flags, err);
-	if (ret)
-		return ret;
-	ret = devices_put(&state->maps, device->ifindex, &value);
-	return ret ? refuse_kernel(err, ret, "storing a device") : 0;
-}
-
-static int watch_stop(struct state *state, const struct model *want, __u32 ifindex, __u32 flags,
-		      struct error *err)
-{
-	char name[IFNAMSIZ];
-	int ret;
-
-	ret = device_detach(state, ifindex, model_link_name(want, ifindex, name), flags, err);
-	if (ret)
-		return ret;
-	ret = devices_delete(&state->maps, ifindex);
-	return ret ? refuse_kernel(err, ret, "forgetting a device") : 0;
-}
-
-static int devices_apply(struct state *state, const struct model *want, struct error *err)
-{
-	struct elements now = {};
-	struct watch watch = {};
-	size_t i, j;
-	int ret;
-
-	ret = watch_fill(&watch, want, err);
-	if (ret)
-		return ret;
-	ret = devices_read(&state->maps, &now);
-	if (ret)
-		refuse_kernel(err, ret, "reading the devices");
-	for (i = 0; i < watch.count && !ret; i++) {
-		__u32 known = 0;
-
-		for (j = 0; j < now.count; j++)
-			if (((__u32 *)now.keys)[j] == watch.devices[i].ifindex)
-				known = ((struct device *)now.values)[j].flags;
-		ret = watch_start(state, want, &watch.devices[i], known, err);
-	}
-	for (i = 0; i < now.count && !ret; i++) {
-		__u32 ifindex = ((__u32 *)now.keys)[i];
-
-		for (j = 0; j < watch.count && watch.devices[j].ifindex != ifindex; j++)
-			;
-		if (j == watch.count)
-			ret = watch_stop(state, want, ifindex,
-					 ((struct device *)now.values)[i].flags, err);
-	}
-	elements_free(&now);
-	free(watch.devices);
-	return ret;
-}
-
 static bool port_known(__u32 ifindex, void *data)
 {
 	return entry_by_port(data, ifindex);
@@ -384,6 +284,61 @@ static int tunnels_settle(struct state *state, struct model *want, struct error 
 	return ret;
 }
 
+/* The map `ports`, and before it the mask of the ports in it. */
+static int ports_apply(const struct maps *maps, const struct model *want)
+{
+	struct elements now = {};
+	struct config config;
+	size_t i, j;
+	int ret;
+
+	ret = config_read(maps, &config);
+	if (ret)
+		return ret;
+	config.ports = 0;
+	for (i = 0; i < want->port_count; i++)
+		config.ports |= 1ULL << (ntohs(want->ports[i].key.port) & 63);
+	ret = config_write(maps, &config);
+	ret = ret ?: ports_read(maps, &now);
+	for (i = 0; i < now.count && !ret; i++) {
+		const struct port_key *key = (struct port_key *)now.keys + i;
+
+		for (j = 0; j < want->port_count; j++)
+			if (!memcmp(&want->ports[j].key, key, sizeof(*key)))
+				break;
+		if (j == want->port_count)
+			ret = ports_delete(maps, key);
+	}
+	elements_free(&now);
+	for (i = 0; i < want->port_count && !ret; i++)
+		ret = ports_put(maps, &want->ports[i].key, &want->ports[i].port);
+	return ret;
+}
+
+/* Forwarding on lo, without which the FIB cannot be asked: see bpf/route.h. */
+static int forwarding_apply(struct state *state, const struct model *want, struct error *err)
+{
+	struct config config;
+	bool ipv6 = false, on;
+	size_t i;
+	int ret;
+
+	if (!want->count)
+		return 0;
+	ret = netlink_lo_forwarding_set(true);
+	if (ret)
+		return refuse_kernel(err, ret, "setting forwarding on lo");
+	for (i = 0; i < want->count; i++)
+		ipv6 |= want->tunnels[i].spec.mode->family == FAMILY_IPV6;
+	if (!ipv6 || sysctl_lo_forwarding6_get(&on) || on)
+		return 0;
+	ret = config_read(&state->maps, &config);
+	config.flags |= CONFIG_LO_FORWARDING6;
+	ret = ret ?: config_write(&state->maps, &config);
+	ret = ret ?: sysctl_lo_forwarding6_set(true);
+	return ret ? refuse_kernel(err, ret, "setting IPv6 forwarding on lo") : 0;
+}
+
 /* Bring the kernel's objects to @want. Every step is harmless to repeat. */
 static int converge(struct state *state, struct model *want, struct error *err)
 {
@@ -397,27 +352,21 @@ static int converge(struct state *state, struct model *want, struct error *err)
 	ret = endpoints_apply(&state->maps, want);
 	if (ret)
 		return refuse_kernel(err, ret, "storing where tunnels end");
-	if (want->count) {
-		ret = netlink_lo_forwarding_set(true);
-		if (ret)
-			return refuse_kernel(err, ret, "setting forwarding on lo");
-	}
-	ret = devices_apply(state, want, err);
+	ret = ports_apply(&state->maps, want);
+	if (ret)
+		return refuse_kernel(err, ret, "storing the UDP ports");
+	ret = forwarding_apply(state, want, err);
+	ret = ret ?: watch_apply(state, want, err);
 	ret = ret ?: tunnels_finish(want, err);
 	if (!ret)
 		port_forget(state, port_known, want);
 	return ret;
 }
 
-static bool model_empty(const struct model *model)
-{
-	return !model->count && !model->manual_count;
-}
-
 /* The end of a configuration: without a tunnel or a device there is no state. */
 static int finish(struct state *state, const struct model *want, struct error *err)
 {
-	return model_empty(want) ? state_remove(state, err) : journal_remove(state, err);
+	return model_is_empty(want) ? state_remove(state, err) : journal_remove(state, err);
 }
 
 static int save_text(const struct model *model, char **text, struct error *err)
@@ -484,7 +433,7 @@ int recover(struct state *state, struct error *err)
 		return ret;
 	if (now.leftovers)
 		ret = state->dir >= 0 ? converge(state, &now, err) : unfinished_remove(err);
-	if (!ret && state->dir >= 0 && model_empty(&now))
+	if (!ret && state->dir >= 0 && model_is_empty(&now))
 		ret = state_remove(state, err);
 	model_free(&now);
 	return ret;
@@ -504,7 +453,7 @@ int apply(struct state *state, const struct model *before, struct model *want, s
 	char *old = NULL, *new = NULL;
 	int ret;
 
-	if (state->dir < 0 && model_empty(want))
+	if (state->dir < 0 && model_is_empty(want))
 		return 0;
 	ret = save_text(before, &old, err);
 	ret = ret ?: save_text(want, &new, err);

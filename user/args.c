@@ -140,27 +140,29 @@ int args_keywords(struct args *args, const struct keyword *rows, size_t count, v
 	return 0;
 }
 
-void args_print(const struct keyword *rows, size_t count, const void *spec, FILE *out)
+bool args_value(const struct keyword *row, const void *spec, char *text, size_t size)
 {
+	FILE *out;
+	bool said;
+
+	text[0] = 0;
+	out = row->print ? fmemopen(text, size, "w") : NULL;
+	if (!out)
+		return false;
+	said = row->print(spec, out);
+	fclose(out);
+	text[size - 1] = 0;
+	return said;
+}
+
+void args_print(const struct keyword *rows, size_t count, const void *spec, __u32 except, FILE *out)
+{
+	char text[128];
 	size_t i;
 
-	for (i = 0; i < count; i++) {
-		char *text = NULL;
-		size_t len = 0;
-		FILE *value;
-
-		if (!rows[i].print)
-			continue;
-		value = open_memstream(&text, &len);
-		if (!value)
-			continue;
-		if (rows[i].print(spec, value)) {
-			fflush(value);
-			fprintf(out, len ? " %s %s" : " %s", rows[i].name, text);
-		}
-		fclose(value);
-		free(text);
-	}
+	for (i = 0; i < count; i++)
+		if (!(rows[i].bit & except) && args_value(&rows[i], spec, text, sizeof(text)))
+			fprintf(out, text[0] ? " %s %s" : " %s", rows[i].name, text);
 }
 
 int parse_number(const char *word, unsigned long min, unsigned long max, unsigned long *number)

@@ -52,8 +52,14 @@ struct keyword {
 int args_keywords(struct args *args, const struct keyword *rows, size_t count, void *spec,
 		  __u32 *given, struct error *err);
 
-/* Write ` NAME VALUE` for each row that has something to say about @spec. */
-void args_print(const struct keyword *rows, size_t count, const void *spec, FILE *out);
+/* The value of one row as text of at most @size bytes, empty for a row without. False: it has
+ * nothing to say about @spec. */
+bool args_value(const struct keyword *row, const void *spec, char *text, size_t size);
+
+/* Write ` NAME VALUE` for each row that has something to say about @spec, but for those of bits in
+ * @except. */
+void args_print(const struct keyword *rows, size_t count, const void *spec, __u32 except,
+		FILE *out);
 
 /* Whether @word is one of @names, which are separated by spaces; NULL has none. */
 bool name_in(const char *names, const char *word);

@@ -48,8 +48,7 @@ int config_flush(struct model *model, struct args *args, struct error *err)
 
 	if (ret)
 		return ret;
-	model->count = 0;
-	model->manual_count = 0;
+	model_clear(model);
 	return 0;
 }
 

@@ -65,6 +65,7 @@ void help_overview(FILE *out)
 	      "  -j         print JSON\n"
 	      "  -s         with counters\n"
 	      "  -d         with details\n"
+	      "  -4, -6     the outer family, where the rest does not say it (fou)\n"
 	      "Commands:\n",
 	      out);
 	for (i = 0; (verb = verb_row(i)); i++)
@@ -80,7 +81,9 @@ static void help_modes(void)
 	size_t i;
 
 	for (i = 0; (mode = mode_row(i)); i++)
-		printf("  %-10s %s (also: %s)\n", mode->name, mode->help, mode->aliases);
+		printf("  %-10s %s%s%s%s\n", mode->name, mode->help,
+		       mode->aliases[0] ? " (also: " : "", mode->aliases,
+		       mode->aliases[0] ? ")" : "");
 }
 
 int help_run(const struct options *options, struct args *args, struct error *err)

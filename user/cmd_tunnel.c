@@ -36,11 +36,14 @@ static struct tunnel_entry *find_tunnel(const struct model *model, const char *n
 	return NULL;
 }
 
-/* The rest of the command line, from @spec on. */
-static int take_spec(struct args *args, struct tunnel_spec *spec, __u32 given, struct error *err)
+/* The rest of the command line, from @spec on. @fresh: what is not said is as the mode has it. */
+static int take_spec(struct args *args, struct tunnel_spec *spec, __u32 given, bool fresh,
+		     struct error *err)
 {
 	int ret = args_keywords(args, tunnel_keywords, tunnel_keyword_count, spec, &given, err);
 
+	if (!ret && fresh)
+		spec_defaults(spec, given);
 	return ret ?: spec_check(spec, given, err);
 }
 
@@ -54,7 +57,7 @@ int tunnel_add(struct model *model, struct args *args, struct error *err)
 	if (ret)
 		return ret;
 	spec_init(&spec, name);
-	ret = take_spec(args, &spec, 0, err);
+	ret = take_spec(args, &spec, 0, true, err);
 	return ret ?: model_add(model, &spec, err);
 }
 
@@ -72,9 +75,14 @@ int tunnel_change(struct model *model, struct args *args, struct error *err)
 	if (!entry)
 		return -ENOENT;
 	spec = entry->spec;
-	ret = take_spec(args, &spec, 0, err);
+	ret = take_spec(args, &spec, 0, false, err);
 	if (ret)
 		return ret;
+	if (strcmp(spec.mode->driver, entry->spec.mode->driver))
+		return refuse(err, -EBUSY,
+			      "mode: a tunnel of mode %s cannot become one of mode %s; delete and "
+			      "add it",
+			      entry->spec.mode->name, spec.mode->name);
 	if (spec.anchor != entry->spec.anchor && spec.anchor != entry->record.kind)
 		return refuse(
 			err, -EBUSY,
@@ -93,7 +101,7 @@ int tunnel_replace(struct model *model, struct args *args, struct error *err)
 	if (ret)
 		return ret;
 	spec_init(&spec, name);
-	ret = take_spec(args, &spec, 0, err);
+	ret = take_spec(args, &spec, 0, true, err);
 	if (ret)
 		return ret;
 	entry = model_find(model, name);
@@ -123,23 +131,46 @@ int tunnel_del(struct model *model, struct args *args, struct error *err)
 	return 0;
 }
 
-/* `type MODE`, as `ip link` has it. */
+static const char *type_name(size_t i)
+{
+	return mode_row(i) ? mode_row(i)->driver : NULL;
+}
+
+/*
+ * `type TYPE` and, for types of several modes, `mode MODE` among the keywords, as `ip link` has it.
+ * With `mode` given, its two words are taken out of @args.
+ */
 static int take_type(struct args *args, struct tunnel_spec *spec, struct error *err)
 {
-	const char *word = args_next(args), *type;
+	const char *word = args_next(args), *type, *variant = NULL, *near;
+	int i;
 
 	if (!word || strcmp(word, "type"))
-		return word ? misuse(err, "\"%s\": `type MODE` is expected here", word)
-			    : misuse(err, "`type MODE` is missing");
+		return word ? misuse(err, "\"%s\": `type TYPE` is expected here", word)
+			    : misuse(err, "`type TYPE` is missing");
 	type = args_next(args);
 	if (!type)
-		return misuse(err, "type: its value MODE is missing");
-	err->text[0] = 0;
-	if (tunnel_keywords[0].parse(spec, type, err)) {
-		error_prefix(err, "type");
-		return -EINVAL;
+		return misuse(err, "type: its value TYPE is missing");
+	spec->mode = mode_of_type(type, NULL);
+	if (!spec->mode) {
+		near = args_nearest(type, type_name);
+		return near ? misuse(err, "type: \"%s\" is not a type; did you mean %s?", type,
+				     near)
+			    : misuse(err, "type: \"%s\" is not a type; see `xtun help modes`",
+				     type);
 	}
-	return 0;
+	for (i = 0; i + 1 < args->count; i++)
+		if (!strcmp(args->words[i], "mode")) {
+			variant = args->words[i + 1];
+			memmove(args->words + i, args->words + i + 2,
+				(args->count - i - 2) * sizeof(*args->words));
+			args->count -= 2;
+			break;
+		}
+	if (!variant)
+		return 0;
+	spec->mode = mode_of_type(type, variant);
+	return spec->mode ? 0 : misuse(err, "mode: type %s has no mode \"%s\"", type, variant);
 }
 
 int link_add(struct model *model, struct args *args, struct error *err)
@@ -153,7 +184,7 @@ int link_add(struct model *model, struct args *args, struct error *err)
 		return ret;
 	spec_init(&spec, name);
 	ret = take_type(args, &spec, err);
-	ret = ret ?: take_spec(args, &spec, GIVEN_MODE, err);
+	ret = ret ?: take_spec(args, &spec, GIVEN_MODE, true, err);
 	return ret ?: model_add(model, &spec, err);
 }
 
@@ -177,7 +208,7 @@ int link_del(struct model *model, struct args *args, struct error *err)
 		if (ret)
 			return ret;
 	}
-	if (typed.mode != entry->spec.mode)
+	if (strcmp(typed.mode->driver, entry->spec.mode->driver))
 		return refuse(err, -ENOENT, "type: %s is of mode %s", name, entry->spec.mode->name);
 	model_remove(model, entry);
 	return 0;

@@ -9,13 +9,36 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "wire.h"
+
+/*
+ * One endpoint that is wanted. The key is that of IPv6; over IPv4 the addresses lie in the first
+ * words, and only the map and the slots have the shorter one.
+ */
 struct wanted {
-	struct endpoint4_key key;
+	struct endpoint6_key key;
 	struct endpoint value;
 	bool there; /* the kernel has just this */
 };
 
-/* By key, and a tunnel before a claim, and of claims that of the first tunnel. */
+struct wanted_list {
+	enum family family;
+	struct wanted *all;
+	size_t count;
+};
+
+/* The most protocols that one tunnel receives: IPv4, IPv6, MPLS; each with a claim. */
+enum { WANTED_PER_TUNNEL = 2 * 3 };
+
+static int kinds(const struct endpoint *end)
+{
+	return __builtin_popcount(end->inner);
+}
+
+/*
+ * By key; then a tunnel before a claim, and a tunnel for one kind of packet before one for many
+ * (the kernel's ipip driver is asked before sit); then the first tunnel.
+ */
 static int wanted_order(const void *a, const void *b)
 {
 	const struct wanted *one = a, *two = b;
@@ -23,111 +46,213 @@ static int wanted_order(const void *a, const void *b)
 
 	if (order)
 		return order;
-	if (one->value.flags != two->value.flags)
+	if ((one->value.flags ^ two->value.flags) & ENDPOINT_CLAIM)
 		return one->value.flags & ENDPOINT_CLAIM ? 1 : -1;
+	if (kinds(&one->value) != kinds(&two->value))
+		return kinds(&one->value) < kinds(&two->value) ? -1 : 1;
 	return one->value.id < two->value.id ? -1 : one->value.id > two->value.id;
 }
 
 static int key_order(const void *key, const void *element)
 {
-	return memcmp(key, &((const struct wanted *)element)->key, sizeof(struct endpoint4_key));
+	return memcmp(key, &((const struct wanted *)element)->key, sizeof(struct endpoint6_key));
 }
 
-static struct wanted *wanted_find(struct wanted *all, size_t count, const struct endpoint4_key *key)
+static struct wanted *wanted_find(const struct wanted_list *list, const struct endpoint6_key *key)
 {
-	return count ? bsearch(key, all, count, sizeof(*all), key_order) : NULL;
+	return list->count ? bsearch(key, list->all, list->count, sizeof(*list->all), key_order)
+			   : NULL;
 }
 
-static void wanted_tunnel(const struct tunnel_entry *entry, struct wanted *wanted)
+static bool address_any(const __be32 *address)
 {
-	const struct tunnel *record = &entry->record;
+	return !(address[0] | address[1] | address[2] | address[3]);
+}
 
-	*wanted = (struct wanted){
-		.key = { .local = record->local.v4,
-			 .remote = record->remote.v4,
-			 .wrap = record->wrap,
-			 .payload = record->payload },
-		.value = { .id = record->id, .inner = record->inner },
+/*
+ * The key as packets have it. Over IPv4 a packet with key 0 is none without; the drivers for IPv6,
+ * and for tunnels that take everything, look at the number alone (ip6gre_tunnel_lookup(),
+ * ip_tunnel_lookup()).
+ */
+static struct endpoint6_key wanted_key(const struct tunnel *record, __u8 ip_proto)
+{
+	struct endpoint6_key key = { .key = record->ikey, .ip_proto = ip_proto };
+
+	memcpy(key.local, &record->local, sizeof(key.local));
+	memcpy(key.remote, &record->remote, sizeof(key.remote));
+	key.keyed = record->family == FAMILY_IPV4 && record->flags & TUNNEL_IKEY &&
+		    !(address_any(key.local) && address_any(key.remote));
+	return key;
+}
+
+/* The protocols that announce what a tunnel takes, in @protos; returns how many. */
+static size_t protocols(const struct tunnel *record, __u8 *protos)
+{
+	static const struct {
+		__u8 inner, ip_proto;
+	} kinds[] = {
+		{ INNER_IPV4, WIRE_IPPROTO_IPIP },
+		{ INNER_IPV6, WIRE_IPPROTO_IPV6 },
+		{ INNER_MPLS, WIRE_IPPROTO_MPLS },
 	};
-	memcpy(wanted->value.mac, record->mac, sizeof(record->mac));
-	anchor_receive(record, entry->port, &wanted->value.rx_ifindex, &wanted->value.rx_flags);
-}
-
-/* The same local address from whoever is no remote; see ENDPOINT_CLAIM. */
-static void wanted_claim(struct wanted *wanted)
-{
-	wanted->key.remote = 0;
-	wanted->value.flags |= ENDPOINT_CLAIM;
-}
-
-/* Sort, and keep the first of each key. Returns how many are left. */
-static size_t wanted_settle(struct wanted *all, size_t count)
-{
-	size_t i, kept = 0;
-
-	if (count)
-		qsort(all, count, sizeof(*all), wanted_order);
-	for (i = 0; i < count; i++)
-		if (!kept || memcmp(&all[kept - 1].key, &all[i].key, sizeof(all[i].key)))
-			all[kept++] = all[i];
-	return kept;
-}
-
-static size_t wanted_fill(struct wanted *all, const struct model *want)
-{
-	struct endpoint4_key anybody;
 	size_t i, count = 0;
 
-	for (i = 0; i < want->count; i++)
-		wanted_tunnel(&want->tunnels[i], &all[count++]);
-	count = wanted_settle(all, count);
-	for (i = 0; i < want->count; i++) {
-		wanted_tunnel(&want->tunnels[i], &all[count]);
-		anybody = all[count].key;
-		anybody.local = anybody.remote = 0;
-		/* A tunnel that takes everything would never see what a claim refuses. */
-		if (all[count].key.local && !wanted_find(all, want->count, &anybody))
-			wanted_claim(&all[count++]);
+	switch ((enum payload)record->payload) {
+	case PAYLOAD_IP:
+		for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+			if (record->inner & kinds[i].inner)
+				protos[count++] = kinds[i].ip_proto;
+		break;
+	case PAYLOAD_GRE:
+		protos[count++] = WIRE_IPPROTO_GRE;
+		break;
+	case PAYLOAD_MAX:
+		break;
 	}
-	return wanted_settle(all, count);
+	return count;
 }
 
-static __u32 shapes_of(const struct wanted *all, size_t count)
+static void wanted_tunnel(struct wanted_list *list, const struct tunnel_entry *entry)
+{
+	const struct tunnel *record = &entry->record;
+	struct endpoint value = { .id = record->id, .inner = record->inner };
+	__u8 protos[3];
+	size_t i, count;
+
+	value.flags = (record->flags & TUNNEL_ICSUM ? ENDPOINT_CSUM : 0) |
+		      (record->flags & TUNNEL_ISEQ ? ENDPOINT_SEQ : 0);
+	memcpy(value.mac, record->mac, sizeof(record->mac));
+	anchor_receive(record, entry->port, &value.rx_ifindex, &value.rx_flags);
+	count = protocols(record, protos);
+	for (i = 0; i < count; i++)
+		list->all[list->count++] =
+			(struct wanted){ .key = wanted_key(record, protos[i]), .value = value };
+}
+
+/* Sort, and keep the first of each key. */
+static void wanted_settle(struct wanted_list *list)
+{
+	struct wanted *all = list->all;
+	size_t i, kept = 0;
+
+	if (list->count)
+		qsort(all, list->count, sizeof(*all), wanted_order);
+	for (i = 0; i < list->count; i++)
+		if (!kept || memcmp(&all[kept - 1].key, &all[i].key, sizeof(all[i].key)))
+			all[kept++] = all[i];
+	list->count = kept;
+}
+
+/* The same local addresses from whoever is no remote; see ENDPOINT_CLAIM. */
+static void wanted_claims(struct wanted_list *list)
+{
+	size_t i, tunnels = list->count, count = tunnels;
+
+	for (i = 0; i < tunnels; i++) {
+		struct endpoint6_key anybody = list->all[i].key;
+		struct wanted *claim = &list->all[count];
+
+		memset(anybody.local, 0, sizeof(anybody.local));
+		memset(anybody.remote, 0, sizeof(anybody.remote));
+		anybody.keyed = 0;
+		/* A tunnel that takes everything would never see what a claim refuses. */
+		if (address_any(list->all[i].key.local) || wanted_find(list, &anybody))
+			continue;
+		*claim = list->all[i];
+		memset(claim->key.remote, 0, sizeof(claim->key.remote));
+		claim->value.flags |= ENDPOINT_CLAIM;
+		count++;
+	}
+	list->count = count;
+}
+
+static void wanted_fill(struct wanted_list *list, const struct model *want)
+{
+	size_t i;
+
+	for (i = 0; i < want->count; i++)
+		if (want->tunnels[i].record.family == list->family)
+			wanted_tunnel(list, &want->tunnels[i]);
+	wanted_settle(list);
+	wanted_claims(list);
+	wanted_settle(list);
+}
+
+static __u32 shapes_of(const struct wanted_list *list)
 {
 	__u32 shapes = 0;
 	size_t i;
 
-	for (i = 0; i < count; i++) {
-		if (all[i].key.local && all[i].key.remote)
+	for (i = 0; i < list->count; i++) {
+		const struct endpoint6_key *key = &list->all[i].key;
+
+		if (!address_any(key->local) && !address_any(key->remote))
 			continue;
-		shapes |= all[i].key.remote  ? SHAPE_REMOTE
-			  : all[i].key.local ? SHAPE_LOCAL
-					     : SHAPE_KEY;
+		shapes |= !address_any(key->remote)  ? SHAPE_REMOTE
+			  : !address_any(key->local) ? SHAPE_LOCAL
+						     : SHAPE_KEY;
 	}
 	return shapes;
 }
 
-static int endpoints_update(const struct maps *maps, struct wanted *all, size_t count)
+/* Between the long key and that of the family's map. */
+union any_key {
+	struct endpoint4_key ipv4;
+	struct endpoint6_key ipv6;
+};
+
+static union any_key key_shorten(enum family family, const struct endpoint6_key *key)
+{
+	union any_key any = { .ipv6 = *key };
+
+	if (family == FAMILY_IPV4)
+		any.ipv4 = (struct endpoint4_key){ .local = key->local[0],
+						   .remote = key->remote[0],
+						   .key = key->key,
+						   .ip_proto = key->ip_proto,
+						   .keyed = key->keyed };
+	return any;
+}
+
+static struct endpoint6_key key_lengthen(enum family family, const void *keys, size_t i)
+{
+	const struct endpoint4_key *key = (const struct endpoint4_key *)keys + i;
+
+	if (family == FAMILY_IPV6)
+		return ((const struct endpoint6_key *)keys)[i];
+	return (struct endpoint6_key){ .local = { key->local },
+				       .remote = { key->remote },
+				       .key = key->key,
+				       .ip_proto = key->ip_proto,
+				       .keyed = key->keyed };
+}
+
+static int endpoints_update(const struct maps *maps, const struct wanted_list *list)
 {
 	struct elements now = {};
+	union any_key key;
 	size_t i;
 	int ret;
 
-	ret = endpoints_read(maps, &now);
+	ret = endpoints_read(maps, list->family, &now);
 	for (i = 0; i < now.count && !ret; i++) {
-		const struct endpoint4_key *key = (struct endpoint4_key *)now.keys + i;
-		struct wanted *found = wanted_find(all, count, key);
+		struct endpoint6_key old = key_lengthen(list->family, now.keys, i);
+		struct wanted *found = wanted_find(list, &old);
 
+		key = key_shorten(list->family, &old);
 		if (!found)
-			ret = endpoints_delete(maps, key);
+			ret = endpoints_delete(maps, list->family, &key);
 		else if (!memcmp(&found->value, (struct endpoint *)now.values + i,
 				 sizeof(found->value)))
 			found->there = true;
 	}
 	elements_free(&now);
-	for (i = 0; i < count && !ret; i++)
-		if (!all[i].there)
-			ret = endpoints_put(maps, &all[i].key, &all[i].value);
+	for (i = 0; i < list->count && !ret; i++) {
+		if (list->all[i].there)
+			continue;
+		key = key_shorten(list->family, &list->all[i].key);
+		ret = endpoints_put(maps, list->family, &key, &list->all[i].value);
+	}
 	return ret;
 }
 
@@ -140,83 +265,125 @@ static bool grace_period(void)
 	return !syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
+/* Slots of either family as bytes, with the place of the word that says whether one is taken. */
+struct slot_shape {
+	size_t size, proto;
+};
+
+static const struct slot_shape slot_shapes[FAMILY_MAX] = {
+	[FAMILY_IPV4] = { sizeof(struct endpoint4_slot),
+			  offsetof(struct endpoint4_slot, key.ip_proto) },
+	[FAMILY_IPV6] = { sizeof(struct endpoint6_slot),
+			  offsetof(struct endpoint6_slot, key.ip_proto) },
+};
+
 /* What the slots shall hold: of the endpoints that share one, the first. */
-static struct endpoint4_slot *slots_wanted(const struct wanted *all, size_t count)
+static void *slots_wanted(const struct wanted_list *list)
 {
-	struct endpoint4_slot *slots = calloc(1 << SLOT_BITS, sizeof(*slots));
+	const struct slot_shape *shape = &slot_shapes[list->family];
+	char *slots = calloc(1 << SLOT_BITS, shape->size);
 	size_t i;
 
-	for (i = 0; slots && i < count; i++) {
-		struct endpoint4_slot *slot;
+	for (i = 0; slots && i < list->count; i++) {
+		const struct wanted *wanted = &list->all[i];
+		union any_key key = key_shorten(list->family, &wanted->key);
 
-		if (!all[i].key.local || !all[i].key.remote)
+		if (address_any(wanted->key.local) || address_any(wanted->key.remote))
 			continue;
-		slot = &slots[endpoint4_slot(all[i].key.local, all[i].key.remote)];
-		if (!slot->key.local)
-			*slot = (struct endpoint4_slot){ all[i].key, all[i].value };
+		if (list->family == FAMILY_IPV4) {
+			struct endpoint4_slot *slot =
+				(struct endpoint4_slot *)slots + endpoint4_slot(&key.ipv4);
+
+			if (!slot->key.ip_proto)
+				*slot = (struct endpoint4_slot){ key.ipv4, wanted->value, 0 };
+		} else {
+			struct endpoint6_slot *slot =
+				(struct endpoint6_slot *)slots + endpoint6_slot(&key.ipv6);
+
+			if (!slot->key.ip_proto)
+				*slot = (struct endpoint6_slot){ key.ipv6, wanted->value, 0 };
+		}
 	}
 	return slots;
 }
 
-static void slot_publish(struct endpoint4_slot *slot, const struct endpoint4_slot *want)
+/* The word with the protocol is the one that readers compare; see struct endpoint4_slot. */
+static void slot_proto_set(char *slot, const struct slot_shape *shape, __u32 value)
 {
-	slot->end = want->end;
-	slot->key.wrap = want->key.wrap;
-	slot->key.payload = want->key.payload;
-	slot->key.remote = want->key.remote;
-	__atomic_store_n(&slot->key.local, want->key.local, __ATOMIC_RELEASE);
+	__atomic_store_n((__u32 *)(slot + shape->proto), value, __ATOMIC_RELEASE);
+}
+
+static void slot_publish(char *slot, const char *want, const struct slot_shape *shape)
+{
+	__u32 proto;
+
+	memcpy(slot, want, shape->proto);
+	memcpy(slot + shape->proto + sizeof(proto), want + shape->proto + sizeof(proto),
+	       shape->size - shape->proto - sizeof(proto));
+	memcpy(&proto, want + shape->proto, sizeof(proto));
+	slot_proto_set(slot, shape, proto);
 }
 
 /*
- * See struct endpoint4_slot. While a slot is empty, the map answers; without a grace period it
- * stays empty, which costs time and nothing else.
+ * While a slot is empty, the map answers; without a grace period it stays empty, which costs time
+ * and nothing else.
  */
-static void slots_update(struct endpoint4_slot *now, const struct endpoint4_slot *want)
+static void slots_update(char *now, const char *want, const struct slot_shape *shape)
 {
-	size_t i, changed = 0;
+	size_t i, changed = 0, end = shape->size << SLOT_BITS;
 
-	for (i = 0; i < 1 << SLOT_BITS; i++)
-		if (memcmp(&now[i], &want[i], sizeof(now[i]))) {
-			__atomic_store_n(&now[i].key.local, 0, __ATOMIC_RELEASE);
+	for (i = 0; i < end; i += shape->size)
+		if (memcmp(now + i, want + i, shape->size)) {
+			slot_proto_set(now + i, shape, 0);
 			changed++;
 		}
 	if (!changed || !grace_period())
 		return;
-	for (i = 0; i < 1 << SLOT_BITS; i++)
-		if (memcmp(&now[i], &want[i], sizeof(now[i])))
-			slot_publish(&now[i], &want[i]);
+	for (i = 0; i < end; i += shape->size)
+		if (memcmp(now + i, want + i, shape->size))
+			slot_publish(now + i, want + i, shape);
 }
 
-static int slots_apply(const struct maps *maps, const struct wanted *all, size_t count)
+static int slots_apply(const struct maps *maps, const struct wanted_list *list)
 {
-	struct endpoint4_slot *want = slots_wanted(all, count), *now = slots_map(maps);
+	void *want = slots_wanted(list), *now = slots_map(maps, list->family);
 	int ret = want && now ? 0 : -ENOMEM;
 
 	if (!ret)
-		slots_update(now, want);
+		slots_update(now, want, &slot_shapes[list->family]);
 	if (now)
-		slots_unmap(now);
+		slots_unmap(list->family, now);
 	free(want);
+	return ret;
+}
+
+static int family_apply(const struct maps *maps, const struct model *want, enum family family)
+{
+	struct wanted_list list = { .family = family };
+	struct config config;
+	int ret;
+
+	list.all = calloc(WANTED_PER_TUNNEL * want->count + 1, sizeof(*list.all));
+	if (!list.all)
+		return -ENOMEM;
+	wanted_fill(&list, want);
+	ret = config_read(maps, &config);
+	if (!ret) {
+		config.shapes[family] = shapes_of(&list);
+		ret = config_write(maps, &config);
+	}
+	ret = ret ?: endpoints_update(maps, &list);
+	ret = ret ?: slots_apply(maps, &list);
+	free(list.all);
 	return ret;
 }
 
 int endpoints_apply(const struct maps *maps, const struct model *want)
 {
-	struct wanted *all = calloc(2 * want->count + 1, sizeof(*all));
-	struct config config;
-	size_t count;
-	int ret;
+	enum family family;
+	int ret = 0;
 
-	if (!all)
-		return -ENOMEM;
-	count = wanted_fill(all, want);
-	ret = config_read(maps, &config);
-	if (!ret) {
-		config.shapes = shapes_of(all, count);
-		ret = config_write(maps, &config);
-	}
-	ret = ret ?: endpoints_update(maps, all, count);
-	ret = ret ?: slots_apply(maps, all, count);
-	free(all);
+	for (family = 0; family < FAMILY_MAX && !ret; family++)
+		ret = family_apply(maps, want, family);
 	return ret;
 }

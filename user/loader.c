@@ -17,6 +17,7 @@
 
 #include "bpffs.h"
 #include "netlink.h"
+#include "sysctl.h"
 #include "tunnel_tc.skel.h"
 
 /* BPF_TCX_INGRESS and BPF_TCX_EGRESS (Linux 6.6), which the headers of Debian 12 do not have. */
@@ -325,6 +326,8 @@ int state_remove(struct state *state, struct error *err)
 
 	if (!config_read(&state->maps, &config) && config.flags & CONFIG_LO_FORWARDING)
 		netlink_lo_forwarding_set(false);
+	if (!config_read(&state->maps, &config) && config.flags & CONFIG_LO_FORWARDING6)
+		sysctl_lo_forwarding6_set(false);
 	state_forget(state);
 	snprintf(discarded, sizeof(discarded), DISCARDED "%s", state->name);
 	tree_remove(state->root, discarded);

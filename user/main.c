@@ -29,6 +29,10 @@ static int options_parse(struct command_line *line, struct error *err)
 			line->options.stats = true;
 		else if (name_in("d details", name))
 			line->options.details = true;
+		else if (!strcmp(word, "-4"))
+			verbs_family = FAMILY_IPV4;
+		else if (!strcmp(word, "-6"))
+			verbs_family = FAMILY_IPV6;
 		else if (name_in("n netns", name))
 			value = &line->netns;
 		else if (name_in("b batch", name))

@@ -3,7 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "wire.h"
@@ -12,316 +12,221 @@ static const struct mode modes[] = {
 	{
 		.name = "ipip",
 		.aliases = "ip/ip ipv4/ipv4",
+		.types = "ipip ipip/ipip sit/ipip",
 		.shown = "ip/ip",
 		.help = "IPv4 in IPv4, RFC 2003",
+		.driver = "ipip",
 		.family = FAMILY_IPV4,
-		.wrap = WRAP_NONE,
 		.payload = PAYLOAD_IP,
 		.inner = INNER_IPV4,
-		.keywords = GIVEN_MODE | GIVEN_LOCAL | GIVEN_REMOTE | GIVEN_DEV | GIVEN_TTL |
-			    GIVEN_TOS | GIVEN_PMTUDISC | GIVEN_ANCHOR,
+		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV4 | GIVEN_WRAP,
+	},
+	{
+		.name = "mplsip",
+		.aliases = "mpls/ip",
+		.types = "ipip/mplsip sit/mplsip",
+		.shown = "mpls/ip",
+		.help = "MPLS in IPv4, RFC 4023",
+		.driver = "ipip",
+		.family = FAMILY_IPV4,
+		.payload = PAYLOAD_IP,
+		.inner = INNER_MPLS,
+		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV4 | GIVEN_WRAP,
+	},
+	{
+		.name = "ipip-any",
+		.aliases = "any/ip",
+		.types = "ipip/any",
+		.shown = "any/ip",
+		.help = "IPv4 and MPLS in IPv4, what `ip link add type ipip mode any` makes",
+		.driver = "ipip",
+		.family = FAMILY_IPV4,
+		.payload = PAYLOAD_IP,
+		.inner = INNER_IPV4 | INNER_MPLS,
+		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV4 | GIVEN_WRAP,
+	},
+	{
+		.name = "sit",
+		.aliases = "ip6ip ipv6/ip ipv6/ipv4",
+		.types = "sit sit/ip6ip",
+		.shown = "ipv6/ip",
+		.help = "IPv6 in IPv4, RFC 4213",
+		.driver = "sit",
+		.family = FAMILY_IPV4,
+		.payload = PAYLOAD_IP,
+		.inner = INNER_IPV6,
+		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV4 | GIVEN_WRAP,
+	},
+	{
+		.name = "sit-any",
+		.aliases = "",
+		.types = "sit/any",
+		.shown = "any/ip",
+		.help = "IPv6, IPv4 and MPLS in IPv4, what `ip link add type sit mode any` makes",
+		.driver = "sit",
+		.family = FAMILY_IPV4,
+		.payload = PAYLOAD_IP,
+		.inner = INNER_IPV4 | INNER_IPV6 | INNER_MPLS,
+		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV4 | GIVEN_WRAP,
+	},
+	{
+		.name = "gre",
+		.aliases = "gre/ip",
+		.types = "gre",
+		.shown = "gre/ip",
+		.help = "GRE over IPv4, RFC 2784 and RFC 2890; IPv4, IPv6 and MPLS inside",
+		.driver = "gre",
+		.family = FAMILY_IPV4,
+		.payload = PAYLOAD_GRE,
+		.inner = INNER_IPV4 | INNER_IPV6 | INNER_MPLS,
+		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV4 | GIVEN_WRAP | GIVEN_GRE,
+	},
+	{
+		.name = "ip6ip6",
+		.aliases = "ipv6/ipv6",
+		.types = "ip6tnl/ip6ip6",
+		.shown = "ipv6/ipv6",
+		.help = "IPv6 in IPv6, RFC 2473",
+		.driver = "ip6tnl",
+		.family = FAMILY_IPV6,
+		.payload = PAYLOAD_IP,
+		.inner = INNER_IPV6,
+		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV6 | GIVEN_WRAP,
+	},
+	{
+		.name = "ipip6",
+		.aliases = "ip4ip6 ip/ipv6 ipv4/ipv6",
+		.types = "ip6tnl/ipip6 ip6tnl/ip4ip6",
+		.shown = "ip/ipv6",
+		.help = "IPv4 in IPv6, RFC 2473",
+		.driver = "ip6tnl",
+		.family = FAMILY_IPV6,
+		.payload = PAYLOAD_IP,
+		.inner = INNER_IPV4,
+		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV6 | GIVEN_WRAP,
+	},
+	{
+		.name = "ip6tnl",
+		.aliases = "any any/ipv6",
+		.types = "ip6tnl ip6tnl/any",
+		.shown = "any/ipv6",
+		.help = "IPv6, IPv4 and MPLS in IPv6, `mode any` of `ip -6 tunnel`",
+		.driver = "ip6tnl",
+		.family = FAMILY_IPV6,
+		.payload = PAYLOAD_IP,
+		.inner = INNER_IPV4 | INNER_IPV6 | INNER_MPLS,
+		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV6 | GIVEN_WRAP,
+	},
+	{
+		.name = "ip6gre",
+		.aliases = "gre/ipv6",
+		.types = "ip6gre",
+		.shown = "gre/ipv6",
+		.help = "GRE over IPv6, RFC 7676; IPv4, IPv6 and MPLS inside",
+		.driver = "ip6gre",
+		.family = FAMILY_IPV6,
+		.payload = PAYLOAD_GRE,
+		.inner = INNER_IPV4 | INNER_IPV6 | INNER_MPLS,
+		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV6 | GIVEN_WRAP | GIVEN_GRE,
 	},
 };
 
 enum { MODES = sizeof(modes) / sizeof(modes[0]) };
+
+/* iproute2's defaults for tunnels over IPv6 */
+enum { HOP_LIMIT_DEFAULT = 64, ENCAP_LIMIT_DEFAULT = 4 };
+
+static const int family_af[FAMILY_MAX] = { [FAMILY_IPV4] = AF_INET, [FAMILY_IPV6] = AF_INET6 };
 
 const struct mode *mode_row(size_t i)
 {
 	return i < MODES ? &modes[i] : NULL;
 }
 
-static const char *mode_name(size_t i)
+const struct mode *mode_named(const char *word)
 {
-	return i < MODES ? modes[i].name : NULL;
-}
-
-static int mode_parse(void *into, const char *word, struct error *err)
-{
-	struct tunnel_spec *spec = into;
-	const char *near;
 	size_t i;
 
 	for (i = 0; i < MODES; i++)
-		if (!strcmp(modes[i].name, word) || name_in(modes[i].aliases, word)) {
-			spec->mode = &modes[i];
-			return 0;
-		}
-	near = args_nearest(word, mode_name);
-	if (near)
-		return misuse(err, "\"%s\" is not a mode; did you mean %s?", word, near);
-	return misuse(err, "\"%s\" is not a mode; see `xtun help tunnel add`", word);
+		if (!strcmp(modes[i].name, word) || name_in(modes[i].aliases, word))
+			return &modes[i];
+	return NULL;
 }
 
-static int mode_print(const void *from, FILE *out)
+const struct mode *mode_of_type(const char *type, const char *variant)
 {
-	const struct tunnel_spec *spec = from;
+	char word[64];
+	size_t i;
 
-	return fputs(spec->mode->name, out) >= 0;
+	snprintf(word, sizeof(word), variant ? "%s/%s" : "%s", type, variant);
+	for (i = 0; i < MODES; i++)
+		if (name_in(modes[i].types, word))
+			return &modes[i];
+	return NULL;
 }
-
-static int address_parse(struct typed_address *typed, const char *word)
-{
-	struct typed_address parsed = { .af = AF_UNSPEC };
-
-	if (!strcmp(word, "any") || !strcmp(word, "0.0.0.0") || !strcmp(word, "::"))
-		parsed.af = AF_UNSPEC;
-	else if (inet_pton(AF_INET, word, &parsed.address.v4) == 1)
-		parsed.af = AF_INET;
-	else if (inet_pton(AF_INET6, word, parsed.address.v6) == 1)
-		parsed.af = AF_INET6;
-	else
-		return -EINVAL;
-	*typed = parsed;
-	return 0;
-}
-
-const char *address_text(const struct typed_address *address, char *text)
-{
-	if (address->af == AF_UNSPEC ||
-	    !inet_ntop(address->af, &address->address, text, INET6_ADDRSTRLEN))
-		strcpy(text, "any");
-	return text;
-}
-
-static int address_print(const struct typed_address *address, FILE *out)
-{
-	char text[INET6_ADDRSTRLEN];
-
-	return address->af != AF_UNSPEC && fputs(address_text(address, text), out) >= 0;
-}
-
-static int local_parse(void *into, const char *word, struct error *err)
-{
-	(void)err;
-	return address_parse(&((struct tunnel_spec *)into)->local, word);
-}
-
-static int local_print(const void *from, FILE *out)
-{
-	return address_print(&((const struct tunnel_spec *)from)->local, out);
-}
-
-static int remote_parse(void *into, const char *word, struct error *err)
-{
-	(void)err;
-	return address_parse(&((struct tunnel_spec *)into)->remote, word);
-}
-
-static int remote_print(const void *from, FILE *out)
-{
-	return address_print(&((const struct tunnel_spec *)from)->remote, out);
-}
-
-static int dev_parse(void *into, const char *word, struct error *err)
-{
-	struct tunnel_spec *spec = into;
-
-	if (parse_name(word, err))
-		return -EINVAL;
-	strcpy(spec->dev, word);
-	spec->link = 0;
-	return 0;
-}
-
-static int dev_print(const void *from, FILE *out)
-{
-	const struct tunnel_spec *spec = from;
-
-	return spec->dev[0] && word_print(spec->dev, out) > 0;
-}
-
-static int ttl_parse(void *into, const char *word, struct error *err)
-{
-	struct tunnel_spec *spec = into;
-	unsigned long ttl = 0;
-
-	(void)err;
-	if (strcmp(word, "inherit") && parse_number(word, 1, 255, &ttl))
-		return -EINVAL;
-	spec->ttl = ttl;
-	return 0;
-}
-
-static int ttl_print(const void *from, FILE *out)
-{
-	const struct tunnel_spec *spec = from;
-
-	return spec->ttl && fprintf(out, "%u", spec->ttl) > 0;
-}
-
-/* As iproute2 reads and shows it: `inherit`, `inherit/X`, or X, a number in hexadecimal with or
- * without 0x. */
-static int tos_parse(void *into, const char *word, struct error *err)
-{
-	static const char inherit[] = "inherit";
-	struct tunnel_spec *spec = into;
-	bool inherited = !strncmp(word, inherit, strlen(inherit));
-	char number[16] = "0x";
-	unsigned long tos = 0;
-
-	if (inherited) {
-		word += strlen(inherit);
-		if (*word && (*word++ != '/' || !*word))
-			return -EINVAL;
-	}
-	if (*word || !inherited) {
-		if (strlen(word) > 4)
-			return -EINVAL;
-		strcat(number,
-		       !strncmp(word, "0x", 2) || !strncmp(word, "0X", 2) ? word + 2 : word);
-		if (parse_number(number, 0, 255, &tos))
-			return -EINVAL;
-	}
-	if (tos & ECN_MASK)
-		return misuse(
-			err, "\"%s\" has ECN bits set; those come from the inner packet (RFC 6040)",
-			word);
-	spec->tos = tos;
-	spec->tos_inherit = inherited;
-	return 0;
-}
-
-static int tos_print(const void *from, FILE *out)
-{
-	const struct tunnel_spec *spec = from;
-
-	if (spec->tos_inherit)
-		return fprintf(out, spec->tos ? "inherit/0x%02x" : "inherit", spec->tos) > 0;
-	return spec->tos && fprintf(out, "0x%02x", spec->tos) > 0;
-}
-
-static int pmtudisc_parse(void *into, const char *word, struct error *err)
-{
-	(void)word, (void)err;
-	((struct tunnel_spec *)into)->pmtudisc = true;
-	return 0;
-}
-
-static int nopmtudisc_parse(void *into, const char *word, struct error *err)
-{
-	(void)word, (void)err;
-	((struct tunnel_spec *)into)->pmtudisc = false;
-	return 0;
-}
-
-static int nopmtudisc_print(const void *from, FILE *out)
-{
-	(void)out;
-	return !((const struct tunnel_spec *)from)->pmtudisc;
-}
-
-static int anchor_parse(void *into, const char *word, struct error *err)
-{
-	enum anchor_kind kind = anchor_kind_parse(word);
-	const char *near;
-
-	if (kind == ANCHOR_AUTO && strcmp(word, "auto")) {
-		near = args_nearest(word, anchor_kind_name);
-		return near ? misuse(err, "\"%s\" is not a kind of anchor; did you mean %s?", word,
-				     near)
-			    : -EINVAL;
-	}
-	((struct tunnel_spec *)into)->anchor = kind;
-	return 0;
-}
-
-static int anchor_print(const void *from, FILE *out)
-{
-	const struct tunnel_spec *spec = from;
-
-	return spec->anchor != ANCHOR_AUTO && fputs(anchor_kind_name(spec->anchor - 1), out) >= 0;
-}
-
-const struct keyword tunnel_keywords[] = {
-	{ .name = "mode",
-	  .value = "MODE",
-	  .expects = "a mode",
-	  .bit = GIVEN_MODE,
-	  .parse = mode_parse,
-	  .print = mode_print,
-	  .help = "how packets are encapsulated" },
-	{ .name = "local",
-	  .value = "ADDR",
-	  .expects = "an address or any",
-	  .bit = GIVEN_LOCAL,
-	  .parse = local_parse,
-	  .print = local_print,
-	  .help = "outer source address, or any (default): what the route says" },
-	{ .name = "remote",
-	  .value = "ADDR",
-	  .expects = "an address or any",
-	  .bit = GIVEN_REMOTE,
-	  .parse = remote_parse,
-	  .print = remote_print,
-	  .help = "address of the other end, or any (default): receive only" },
-	{ .name = "dev",
-	  .value = "DEV",
-	  .expects = "a device",
-	  .bit = GIVEN_DEV,
-	  .parse = dev_parse,
-	  .print = dev_print,
-	  .help = "underlay device; default: as the routes say" },
-	{ .name = "ttl",
-	  .aliases = "hoplimit hlim",
-	  .value = "N|inherit",
-	  .expects = "1..255 or inherit",
-	  .bit = GIVEN_TTL,
-	  .parse = ttl_parse,
-	  .print = ttl_print,
-	  .help = "TTL of outer packets; default inherit: that of the inner packet" },
-	{ .name = "tos",
-	  .aliases = "tclass dsfield",
-	  .value = "X|inherit[/X]",
-	  .expects = "00..fc, inherit or inherit/00..fc",
-	  .bit = GIVEN_TOS,
-	  .parse = tos_parse,
-	  .print = tos_print,
-	  .help = "TOS of outer packets in hexadecimal; default 0; its ECN bits always follow RFC "
-		  "6040" },
-	{ .name = "pmtudisc",
-	  .bit = GIVEN_PMTUDISC,
-	  .parse = pmtudisc_parse,
-	  .help = "set DF in outer packets (default)" },
-	{ .name = "nopmtudisc",
-	  .bit = GIVEN_PMTUDISC,
-	  .parse = nopmtudisc_parse,
-	  .print = nopmtudisc_print,
-	  .help = "DF of outer packets is that of the inner packet" },
-	{ .name = "anchor",
-	  .value = "KIND",
-	  .expects = "auto, dummy, ifb, veth or netkit",
-	  .bit = GIVEN_ANCHOR,
-	  .parse = anchor_parse,
-	  .print = anchor_print,
-	  .help = "kind of device; default auto: the first of dummy, ifb, netkit, veth that the "
-		  "kernel has" },
-};
-
-const size_t tunnel_keyword_count = sizeof(tunnel_keywords) / sizeof(tunnel_keywords[0]);
 
 void spec_init(struct tunnel_spec *spec, const char *name)
 {
-	*spec = (struct tunnel_spec){ .pmtudisc = true };
+	*spec = (struct tunnel_spec){ .flags = TUNNEL_DF };
 	strcpy(spec->name, name);
 }
 
+void spec_defaults(struct tunnel_spec *spec, __u32 given)
+{
+	if (!spec->mode || spec->mode->family != FAMILY_IPV6)
+		return;
+	spec->flags &= ~TUNNEL_DF;
+	if (!(given & GIVEN_TTL))
+		spec->ttl = HOP_LIMIT_DEFAULT;
+	if (!(given & GIVEN_ENCAPLIMIT)) {
+		spec->flags |= TUNNEL_ENCAP_LIMIT;
+		spec->encap_limit = ENCAP_LIMIT_DEFAULT;
+	}
+}
+
+int spec_af(const struct tunnel_spec *spec)
+{
+	return family_af[spec->mode->family];
+}
+
+bool spec_segments(const struct tunnel_spec *spec)
+{
+	return spec->flags & TUNNEL_PER_SEGMENT;
+}
+
 /* @typed must be of the mode's outer family, and one host. */
-static int address_check(const struct mode *mode, const char *keyword,
+static int address_check(const struct tunnel_spec *spec, const char *keyword,
 			 const struct typed_address *typed, struct error *err)
 {
-	static const int af[FAMILY_MAX] = { [FAMILY_IPV4] = AF_INET };
 	char text[INET6_ADDRSTRLEN];
 
 	if (typed->af == AF_UNSPEC)
 		return 0;
 	address_text(typed, text);
-	if (typed->af != af[mode->family])
+	if (typed->af != spec_af(spec))
 		return misuse(err, "%s: \"%s\" is an IPv%d address; mode %s has IPv%d outside",
-			      keyword, text, typed->af == AF_INET ? 4 : 6, mode->name,
-			      af[mode->family] == AF_INET ? 4 : 6);
-	if (typed->af == AF_INET &&
-	    (IN_MULTICAST(ntohl(typed->address.v4)) || typed->address.v4 == INADDR_BROADCAST))
+			      keyword, text, typed->af == AF_INET ? 4 : 6, spec->mode->name,
+			      spec_af(spec) == AF_INET ? 4 : 6);
+	if (typed->af == AF_INET ? IN_MULTICAST(ntohl(typed->address.v4)) ||
+					   typed->address.v4 == INADDR_BROADCAST
+				 : (ntohl(typed->address.v6[0]) >> 24) == 0xff)
 		return misuse(err, "%s: \"%s\" is not the address of one host", keyword, text);
+	return 0;
+}
+
+static int wrap_check(const struct tunnel_spec *spec, __u32 given, struct error *err)
+{
+	if (spec->wrap == WRAP_NONE) {
+		if (given & (GIVEN_WRAP & ~GIVEN_ENCAP & ~GIVEN_ENCAP_REMCSUM))
+			return misuse(err, "%s: goes with `encap fou` or `encap gue`",
+				      given & GIVEN_ENCAP_DPORT   ? "encap-dport"
+				      : given & GIVEN_ENCAP_SPORT ? "encap-sport"
+								  : "encap-csum");
+		return 0;
+	}
+	if (!spec->dport)
+		return misuse(err, "encap-dport: missing; it is the port where the other end "
+				   "receives");
 	return 0;
 }
 
@@ -337,22 +242,39 @@ int spec_check(const struct tunnel_spec *spec, __u32 given, struct error *err)
 		if (foreign & tunnel_keywords[i].bit)
 			return misuse(err, "%s: mode %s has no such keyword",
 				      tunnel_keywords[i].name, spec->mode->name);
-	if (address_check(spec->mode, "local", &spec->local, err) ||
-	    address_check(spec->mode, "remote", &spec->remote, err))
+	if (address_check(spec, "local", &spec->local, err) ||
+	    address_check(spec, "remote", &spec->remote, err) || wrap_check(spec, given, err))
 		return -EINVAL;
-	if (spec->ttl && !spec->pmtudisc)
+	if (spec->mode->family == FAMILY_IPV4 && spec->ttl && !(spec->flags & TUNNEL_DF))
 		return misuse(err, "nopmtudisc: a fixed ttl needs pmtudisc; add `ttl inherit` or "
 				   "leave nopmtudisc out");
+	if (spec->flags & TUNNEL_IGNORE_DF && spec->flags & TUNNEL_DF)
+		return misuse(err, "ignore-df: needs nopmtudisc, or DF is set in all packets");
+	if (spec_segments(spec) && spec->anchor != ANCHOR_AUTO && !anchor_segments(spec->anchor))
+		return misuse(err,
+			      "anchor: a checksum or sequence number needs a device that cuts "
+			      "packets to wire size: veth or netkit, not %s",
+			      anchor_kind_name(spec->anchor - 1));
 	return 0;
 }
 
 __u32 spec_overhead(const struct tunnel_spec *spec)
 {
-	static const __u32 family[FAMILY_MAX] = { [FAMILY_IPV4] = IPV4_HLEN };
-	static const __u32 wrap[WRAP_MAX] = { [WRAP_NONE] = 0 };
-	static const __u32 payload[PAYLOAD_MAX] = { [PAYLOAD_IP] = 0 };
+	static const __u32 family[FAMILY_MAX] = {
+		[FAMILY_IPV4] = IPV4_HLEN, [FAMILY_IPV6] = IPV6_HLEN
+	};
+	static const __u32 wrap[WRAP_MAX] = {
+		[WRAP_NONE] = 0, [WRAP_FOU] = UDP_HLEN, [WRAP_GUE] = UDP_HLEN + GUE_HLEN
+	};
+	static const __u32 payload[PAYLOAD_MAX] = { [PAYLOAD_IP] = 0, [PAYLOAD_GRE] = GRE_HLEN };
+	__u32 bytes = family[spec->mode->family] + wrap[spec->wrap] + payload[spec->mode->payload];
 
-	return family[spec->mode->family] + wrap[spec->mode->wrap] + payload[spec->mode->payload];
+	if (spec->flags & TUNNEL_ENCAP_LIMIT)
+		bytes += IPV6_LIMIT_HLEN;
+	bytes += spec->flags & TUNNEL_OKEY ? GRE_FIELD : 0;
+	bytes += spec->flags & TUNNEL_OCSUM ? GRE_FIELD : 0;
+	bytes += spec->flags & TUNNEL_OSEQ ? GRE_FIELD : 0;
+	return bytes;
 }
 
 void spec_to_record(const struct tunnel_spec *spec, struct tunnel *record)
@@ -361,14 +283,19 @@ void spec_to_record(const struct tunnel_spec *spec, struct tunnel *record)
 	record->remote = spec->remote.address;
 	record->link = spec->link;
 	record->family = spec->mode->family;
-	record->wrap = spec->mode->wrap;
+	record->wrap = spec->wrap;
 	record->payload = spec->mode->payload;
 	record->inner = spec->mode->inner;
 	record->ttl = spec->ttl;
 	record->tos = spec->tos;
-	record->flags = (spec->pmtudisc ? TUNNEL_DF : 0) |
-			(spec->tos_inherit ? TUNNEL_TOS_INHERIT : 0) |
-			(spec->anchor != ANCHOR_AUTO ? TUNNEL_ANCHOR_CHOSEN : 0);
+	record->hlen = spec_overhead(spec);
+	record->encap_limit = spec->encap_limit;
+	record->ikey = spec->ikey;
+	record->okey = spec->okey;
+	record->flowlabel = spec->flowlabel;
+	record->sport = spec->sport;
+	record->dport = spec->dport;
+	record->flags = spec->flags | (spec->anchor != ANCHOR_AUTO ? TUNNEL_ANCHOR_CHOSEN : 0);
 }
 
 static struct typed_address address_from_record(const union address *address, int af)
@@ -381,24 +308,30 @@ static struct typed_address address_from_record(const union address *address, in
 
 void spec_from_record(const struct tunnel *record, struct tunnel_spec *spec)
 {
-	static const int af[FAMILY_MAX] = { [FAMILY_IPV4] = AF_INET };
+	int af = record->family < FAMILY_MAX ? family_af[record->family] : AF_UNSPEC;
 	size_t i;
 
 	for (i = 0; i < MODES; i++)
-		if (modes[i].family == record->family && modes[i].wrap == record->wrap &&
-		    modes[i].payload == record->payload && modes[i].inner == record->inner)
+		if (modes[i].family == record->family && modes[i].payload == record->payload &&
+		    modes[i].inner == record->inner)
 			spec->mode = &modes[i];
-	spec->local = address_from_record(&record->local, af[record->family]);
-	spec->remote = address_from_record(&record->remote, af[record->family]);
+	spec->local = address_from_record(&record->local, af);
+	spec->remote = address_from_record(&record->remote, af);
 	spec->link = record->link;
+	spec->wrap = record->wrap;
 	spec->ttl = record->ttl;
 	spec->tos = record->tos;
-	spec->tos_inherit = record->flags & TUNNEL_TOS_INHERIT;
-	spec->pmtudisc = record->flags & TUNNEL_DF;
+	spec->encap_limit = record->encap_limit;
+	spec->ikey = record->ikey;
+	spec->okey = record->okey;
+	spec->flowlabel = record->flowlabel;
+	spec->sport = record->sport;
+	spec->dport = record->dport;
+	spec->flags = record->flags & ~TUNNEL_ANCHOR_CHOSEN;
 	spec->anchor = record->flags & TUNNEL_ANCHOR_CHOSEN ? record->kind : ANCHOR_AUTO;
 }
 
 void spec_print(const struct tunnel_spec *spec, FILE *out)
 {
-	args_print(tunnel_keywords, tunnel_keyword_count, spec, out);
+	args_print(tunnel_keywords, tunnel_keyword_count, spec, 0, out);
 }

@@ -22,15 +22,44 @@ enum given {
 	GIVEN_TOS = 1 << 5,
 	GIVEN_PMTUDISC = 1 << 6,
 	GIVEN_ANCHOR = 1 << 7,
+	GIVEN_IGNORE_DF = 1 << 8,
+	GIVEN_FLOWLABEL = 1 << 9,
+	GIVEN_ENCAPLIMIT = 1 << 10,
+	GIVEN_KEY = 1 << 11,
+	GIVEN_IKEY = 1 << 12,
+	GIVEN_OKEY = 1 << 13,
+	GIVEN_CSUM = 1 << 14,
+	GIVEN_ICSUM = 1 << 15,
+	GIVEN_OCSUM = 1 << 16,
+	GIVEN_SEQ = 1 << 17,
+	GIVEN_ISEQ = 1 << 18,
+	GIVEN_OSEQ = 1 << 19,
+	GIVEN_ENCAP = 1 << 20,
+	GIVEN_ENCAP_SPORT = 1 << 21,
+	GIVEN_ENCAP_DPORT = 1 << 22,
+	GIVEN_ENCAP_CSUM = 1 << 23,
+	GIVEN_ENCAP_REMCSUM = 1 << 24,
+	GIVEN_EXTERNAL = 1 << 25,
+
+	/* Every mode has these. */
+	GIVEN_COMMON = GIVEN_MODE | GIVEN_LOCAL | GIVEN_REMOTE | GIVEN_DEV | GIVEN_TTL | GIVEN_TOS |
+		       GIVEN_ANCHOR | GIVEN_EXTERNAL,
+	GIVEN_WRAP = GIVEN_ENCAP | GIVEN_ENCAP_SPORT | GIVEN_ENCAP_DPORT | GIVEN_ENCAP_CSUM |
+		     GIVEN_ENCAP_REMCSUM,
+	GIVEN_OVER_IPV4 = GIVEN_PMTUDISC | GIVEN_IGNORE_DF,
+	GIVEN_OVER_IPV6 = GIVEN_FLOWLABEL | GIVEN_ENCAPLIMIT,
+	GIVEN_GRE = GIVEN_KEY | GIVEN_IKEY | GIVEN_OKEY | GIVEN_CSUM | GIVEN_ICSUM | GIVEN_OCSUM |
+		    GIVEN_SEQ | GIVEN_ISEQ | GIVEN_OSEQ,
 };
 
 struct mode {
 	const char *name;
 	const char *aliases; /* other spellings, separated by spaces */
+	const char *types;   /* `ip link add type` words, and TYPE/MODE for `type TYPE mode MODE` */
 	const char *shown;   /* how `ip tunnel show` calls it */
 	const char *help;
+	const char *driver; /* the kernel's: two tunnels of one driver cannot have equal ends */
 	enum family family;
-	enum wrap wrap;
 	enum payload payload;
 	__u8 inner;     /* set of enum inner */
 	__u32 keywords; /* set of enum given */
@@ -49,10 +78,14 @@ struct tunnel_spec {
 	struct typed_address local, remote;
 	char dev[IFNAMSIZ]; /* empty: as the routes say */
 	__u32 link;         /* ifindex of dev, once it is looked up */
-	__u8 ttl;           /* 0: inherit */
-	__u8 tos;
-	bool tos_inherit;
-	bool pmtudisc;
+	__u8 ttl;           /* or hop limit; 0: inherit */
+	__u8 tos;           /* or traffic class */
+	__u8 encap_limit;   /* with TUNNEL_ENCAP_LIMIT */
+	enum wrap wrap;
+	__u32 flags;       /* enum tunnel_flags, but TUNNEL_ANCHOR_CHOSEN */
+	__be32 ikey, okey; /* 0 without TUNNEL_IKEY and TUNNEL_OKEY */
+	__be32 flowlabel;
+	__be16 sport, dport; /* of the wrap; sport 0: of the flow */
 	enum anchor_kind anchor;
 };
 
@@ -63,8 +96,18 @@ extern const size_t tunnel_keyword_count;
 /* Row @i of the modes, NULL behind the last. */
 const struct mode *mode_row(size_t i);
 
+/* The mode that `type TYPE`, or `type TYPE mode VARIANT`, means in the words of `ip link`; NULL:
+ * none. */
+const struct mode *mode_of_type(const char *type, const char *variant);
+
+/* The mode whose name or other spelling is @word, NULL: none. */
+const struct mode *mode_named(const char *word);
+
 /* What a tunnel is before any keyword. */
 void spec_init(struct tunnel_spec *spec, const char *name);
+
+/* What of it depends on the mode, but for the keywords in @given. */
+void spec_defaults(struct tunnel_spec *spec, __u32 given);
 
 /*
  * Check @spec as a whole: keywords against its mode, addresses against its family, combinations
@@ -74,6 +117,12 @@ int spec_check(const struct tunnel_spec *spec, __u32 given, struct error *err);
 
 /* Bytes of outer headers, Ethernet not counted. */
 __u32 spec_overhead(const struct tunnel_spec *spec);
+
+/* AF_INET or AF_INET6: the family of outer addresses. */
+int spec_af(const struct tunnel_spec *spec);
+
+/* Whether packets must be cut to wire size before they are encapsulated. */
+bool spec_segments(const struct tunnel_spec *spec);
 
 /* Record and spec say the same; the caller knows the names that belong to the ifindexes. */
 void spec_to_record(const struct tunnel_spec *spec, struct tunnel *record);

@@ -138,6 +138,37 @@ static int model_read_owned(struct model *model, struct error *err)
 	return 0;
 }
 
+static int port_order(const void *a, const void *b)
+{
+	const struct port_entry *one = a, *two = b;
+
+	if (one->key.family != two->key.family)
+		return one->key.family < two->key.family ? -1 : 1;
+	return (int)ntohs(one->key.port) - (int)ntohs(two->key.port);
+}
+
+static int model_read_ports(const struct state *state, struct model *model, struct error *err)
+{
+	struct elements found = {};
+	size_t i;
+	int ret;
+
+	ret = ports_read(&state->maps, &found);
+	if (ret)
+		return refuse_kernel(err, ret, "reading the UDP ports");
+	model->ports = calloc(found.count + 1, sizeof(*model->ports));
+	if (!model->ports)
+		ret = refuse_kernel(err, -ENOMEM, "listing the UDP ports");
+	for (i = 0; i < found.count && !ret; i++)
+		model->ports[model->port_count++] =
+			(struct port_entry){ ((struct port_key *)found.keys)[i],
+					     ((struct port *)found.values)[i] };
+	elements_free(&found);
+	if (model->port_count)
+		qsort(model->ports, model->port_count, sizeof(*model->ports), port_order);
+	return ret;
+}
+
 static int model_read_maps(const struct state *state, struct model *model, struct error *err)
 {
 	struct elements found = {};
@@ -168,7 +199,7 @@ static int model_read_maps(const struct state *state, struct model *model, struc
 			ret = manual_append(model, ifindex, err);
 	}
 	elements_free(&found);
-	return ret;
+	return ret ?: model_read_ports(state, model, err);
 }
 
 int model_read(const struct state *state, struct model *model, struct error *err)
@@ -194,6 +225,7 @@ void model_free(struct model *model)
 {
 	free(model->tunnels);
 	free(model->manual);
+	free(model->ports);
 	free(model->links);
 	free(model->owned);
 	*model = (struct model){};
@@ -203,6 +235,7 @@ void model_free_like(struct model *model)
 {
 	free(model->tunnels);
 	free(model->manual);
+	free(model->ports);
 	*model = (struct model){};
 }
 
@@ -210,11 +243,14 @@ void model_replace(struct model *model, struct model *want)
 {
 	free(model->tunnels);
 	free(model->manual);
+	free(model->ports);
 	model->tunnels = want->tunnels;
 	model->count = want->count;
 	model->room = want->room;
 	model->manual = want->manual;
 	model->manual_count = want->manual_count;
+	model->ports = want->ports;
+	model->port_count = want->port_count;
 	*want = (struct model){};
 }
 
@@ -275,6 +311,8 @@ static int spec_find_dev(const struct model *model, struct tunnel_spec *spec, st
 	return 0;
 }
 
+/* The kernel's drivers refuse a second tunnel with the same ends and key; no packet would ever
+ * reach it. */
 static int spec_unique(const struct model *model, const struct tunnel_spec *spec,
 		       const struct tunnel_entry *self, struct error *err)
 {
@@ -284,9 +322,9 @@ static int spec_unique(const struct model *model, const struct tunnel_spec *spec
 	for (i = 0; i < model->count; i++) {
 		const struct tunnel_entry *other = &model->tunnels[i];
 
-		if (other == self || other->spec.mode->family != spec->mode->family ||
-		    other->spec.mode->wrap != spec->mode->wrap ||
-		    other->spec.mode->payload != spec->mode->payload ||
+		if (other == self || strcmp(other->spec.mode->driver, spec->mode->driver) ||
+		    other->spec.ikey != spec->ikey ||
+		    (other->spec.flags ^ spec->flags) & TUNNEL_IKEY ||
 		    memcmp(&other->spec.local.address, &spec->local.address,
 			   sizeof(spec->local.address)) ||
 		    memcmp(&other->spec.remote.address, &spec->remote.address,
@@ -402,6 +440,67 @@ int model_detach(struct model *model, const char *dev, struct error *err)
 	return 0;
 }
 
+static struct port_entry *port_find(const struct model *model, const struct port_key *key)
+{
+	size_t i;
+
+	for (i = 0; i < model->port_count; i++)
+		if (!memcmp(&model->ports[i].key, key, sizeof(*key)))
+			return &model->ports[i];
+	return NULL;
+}
+
+int model_port_add(struct model *model, const struct port_entry *entry, struct error *err)
+{
+	struct port_entry *ports;
+
+	if (port_find(model, &entry->key))
+		return refuse(err, -EADDRINUSE, "port %u is in use already; delete it first",
+			      ntohs(entry->key.port));
+	if (model->port_count == MAX_PORTS)
+		return refuse(err, -ENOSPC, "there are %d ports already, and room for no more",
+			      MAX_PORTS);
+	ports = realloc(model->ports, (model->port_count + 1) * sizeof(*ports));
+	if (!ports)
+		return refuse_kernel(err, -ENOMEM, "adding a port");
+	model->ports = ports;
+	ports[model->port_count++] = *entry;
+	qsort(ports, model->port_count, sizeof(*ports), port_order);
+	return 0;
+}
+
+int model_port_del(struct model *model, const struct port_key *key, struct error *err)
+{
+	struct port_entry *found = port_find(model, key);
+
+	if (!found)
+		return refuse(err, -ENOENT, "there is no port %u", ntohs(key->port));
+	memmove(found, found + 1, (model->ports + model->port_count - found - 1) * sizeof(*found));
+	model->port_count--;
+	return 0;
+}
+
+void port_print(const struct port_entry *entry, FILE *out)
+{
+	fprintf(out, "port %u", ntohs(entry->key.port));
+	if (entry->port.wrap == WRAP_GUE)
+		fputs(" gue", out);
+	else
+		fprintf(out, " ipproto %u", entry->port.ip_proto);
+	if (entry->key.family == FAMILY_IPV6)
+		fputs(" -6", out);
+}
+
+void model_clear(struct model *model)
+{
+	model->count = model->manual_count = model->port_count = 0;
+}
+
+bool model_is_empty(const struct model *model)
+{
+	return !model->count && !model->manual_count && !model->port_count;
+}
+
 bool model_next(const struct model *model, bool *done, size_t *i)
 {
 	struct tunnel_entry *under;
@@ -436,12 +535,17 @@ int model_save(const struct model *model, FILE *out)
 
 	if (!done)
 		return -ENOMEM;
-	if (model->count || model->manual_count)
+	if (!model_is_empty(model))
 		fprintf(out, "format %d\n", SAVE_FORMAT);
 	for (i = 0; i < model->manual_count; i++) {
 		model_link_name(model, model->manual[i], name);
 		fprintf(out, "attach %s", strcmp(name, "dev") ? "" : "dev ");
 		word_print(name, out);
+		fputc('\n', out);
+	}
+	for (i = 0; i < model->port_count; i++) {
+		fputs("fou add ", out);
+		port_print(&model->ports[i], out);
 		fputc('\n', out);
 	}
 	for (i = 0; model_next(model, done, &i);)

@@ -22,11 +22,18 @@ struct tunnel_entry {
 	struct tunnel record; /* as the kernel has it, when it is created */
 };
 
+struct port_entry {
+	struct port_key key;
+	struct port port;
+};
+
 struct model {
 	struct tunnel_entry *tunnels;
 	size_t count, room;
 	__u32 *manual; /* ifindexes that `xtun attach` named */
 	size_t manual_count;
+	struct port_entry *ports; /* where FOU and GUE packets arrive */
+	size_t port_count;
 	struct link *links; /* the namespace's devices when it was read, by ifindex */
 	size_t link_count;
 	__u32 *owned; /* ifindexes of xtun's devices when it was read, ascending */
@@ -76,6 +83,17 @@ void model_remove(struct model *model, struct tunnel_entry *entry);
 /* `xtun attach` and `xtun detach`. */
 int model_attach(struct model *model, const char *dev, struct error *err);
 int model_detach(struct model *model, const char *dev, struct error *err);
+
+/* `xtun fou add` and `xtun fou del`. */
+int model_port_add(struct model *model, const struct port_entry *entry, struct error *err);
+int model_port_del(struct model *model, const struct port_key *key, struct error *err);
+
+/* Write a port as `xtun fou add` reads it: `port 5555 gue`. */
+void port_print(const struct port_entry *entry, FILE *out);
+
+/* A model without anything, for `flush`. */
+void model_clear(struct model *model);
+bool model_is_empty(const struct model *model);
 
 /*
  * Tunnels one after the other, each behind the one that it runs inside: *@i is the next that is not

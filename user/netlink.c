@@ -398,14 +398,12 @@ struct index_list {
 	size_t count, room;
 };
 
-static int address_collect(const struct nlmsghdr *message, void *data)
+static int index_add(struct index_list *list, __u32 ifindex)
 {
-	const struct ifaddrmsg *address = mnl_nlmsg_get_payload(message);
-	struct index_list *list = data;
 	size_t i;
 
 	for (i = 0; i < list->count; i++)
-		if (list->ifindexes[i] == address->ifa_index)
+		if (list->ifindexes[i] == ifindex)
 			return MNL_CB_OK;
 	if (list->count == list->room) {
 		size_t room = list->room ? list->room * 2 : 64;
@@ -416,7 +414,30 @@ static int address_collect(const struct nlmsghdr *message, void *data)
 		list->ifindexes = ifindexes;
 		list->room = room;
 	}
-	list->ifindexes[list->count++] = address->ifa_index;
+	list->ifindexes[list->count++] = ifindex;
+	return MNL_CB_OK;
+}
+
+static int address_collect(const struct nlmsghdr *message, void *data)
+{
+	const struct ifaddrmsg *address = mnl_nlmsg_get_payload(message);
+
+	return index_add(data, address->ifa_index);
+}
+
+/* Default routes that a router advertised. */
+static int advertised_collect(const struct nlmsghdr *message, void *data)
+{
+	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
+	const struct nlattr *attr;
+
+	if (route->rtm_protocol != RTPROT_RA || route->rtm_dst_len)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attr, message, sizeof(*route))
+	{
+		if (mnl_attr_get_type(attr) == RTA_OIF)
+			return index_add(data, mnl_attr_get_u32(attr));
+	}
 	return MNL_CB_OK;
 }
 
@@ -427,17 +448,14 @@ static int index_order(const void *a, const void *b)
 	return one < two ? -1 : one > two;
 }
 
-int netlink_addressed(__u32 **ifindexes, size_t *count)
+static int index_dump(struct nlmsghdr *request, mnl_cb_t each, __u32 **ifindexes, size_t *count)
 {
-	char buffer[REQUEST_MAX];
-	struct nlmsghdr *request = nl_start(buffer, RTM_GETADDR, NLM_F_DUMP);
-	struct ifaddrmsg *address = mnl_nlmsg_put_extra_header(request, sizeof(*address));
 	struct index_list list = {};
 	int err;
 
-	address->ifa_family = AF_INET;
-	err = nl_dump(request, address_collect, &list, &list.count);
-	if (err) {
+	err = nl_dump(request, each, &list, &list.count);
+	/* Without IPv6 in the kernel there is none. */
+	if (err && err != -EAFNOSUPPORT) {
 		free(list.ifindexes);
 		return err;
 	}
@@ -446,6 +464,26 @@ int netlink_addressed(__u32 **ifindexes, size_t *count)
 	*ifindexes = list.ifindexes;
 	*count = list.count;
 	return 0;
+}
+
+int netlink_addressed(int af, __u32 **ifindexes, size_t *count)
+{
+	char buffer[REQUEST_MAX];
+	struct nlmsghdr *request = nl_start(buffer, RTM_GETADDR, NLM_F_DUMP);
+	struct ifaddrmsg *address = mnl_nlmsg_put_extra_header(request, sizeof(*address));
+
+	address->ifa_family = af;
+	return index_dump(request, address_collect, ifindexes, count);
+}
+
+int netlink_advertised(__u32 **ifindexes, size_t *count)
+{
+	char buffer[REQUEST_MAX];
+	struct nlmsghdr *request = nl_start(buffer, RTM_GETROUTE, NLM_F_DUMP);
+	struct rtmsg *route = mnl_nlmsg_put_extra_header(request, sizeof(*route));
+
+	route->rtm_family = AF_INET6;
+	return index_dump(request, advertised_collect, ifindexes, count);
 }
 
 static int route_parse(const struct nlmsghdr *message, void *data)
@@ -459,26 +497,30 @@ static int route_parse(const struct nlmsghdr *message, void *data)
 	{
 		if (mnl_attr_get_type(attr) == RTA_OIF)
 			reply->ifindex = mnl_attr_get_u32(attr);
-		else if (mnl_attr_get_type(attr) == RTA_PREFSRC)
-			reply->source = mnl_attr_get_u32(attr);
+		else if (mnl_attr_get_type(attr) == RTA_PREFSRC &&
+			 mnl_attr_get_payload_len(attr) <= sizeof(reply->source))
+			memcpy(&reply->source, mnl_attr_get_payload(attr),
+			       mnl_attr_get_payload_len(attr));
 	}
 	return MNL_CB_OK;
 }
 
-int netlink_route(__be32 dst, __be32 src, __u32 oif, struct route_reply *reply)
+int netlink_route(int af, const union address *dst, const union address *src, __u32 oif,
+		  struct route_reply *reply)
 {
 	char buffer[REQUEST_MAX];
 	struct nlmsghdr *request = nl_start(buffer, RTM_GETROUTE, 0);
 	struct rtmsg *route = mnl_nlmsg_put_extra_header(request, sizeof(*route));
+	size_t size = af == AF_INET6 ? sizeof(dst->v6) : sizeof(dst->v4);
 	struct route_reply found = {};
 	int err;
 
-	route->rtm_family = AF_INET;
-	route->rtm_dst_len = 32;
-	mnl_attr_put_u32(request, RTA_DST, dst);
+	route->rtm_family = af;
+	route->rtm_dst_len = size * 8;
+	mnl_attr_put(request, RTA_DST, size, dst);
 	if (src) {
-		route->rtm_src_len = 32;
-		mnl_attr_put_u32(request, RTA_SRC, src);
+		route->rtm_src_len = size * 8;
+		mnl_attr_put(request, RTA_SRC, size, src);
 	}
 	if (oif)
 		mnl_attr_put_u32(request, RTA_OIF, oif);

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "tunnel.h"
+
 struct link {
 	__u32 ifindex;
 	__u32 group; /* as in `ip link set DEV group N` */
@@ -61,21 +63,27 @@ int netlink_group_del(__u32 group);
 int netlink_lo_forwarding_get(bool *on);
 int netlink_lo_forwarding_set(bool on);
 
+/* The devices that have an IPv6 default route from router advertisements; as netlink_addressed().
+ */
+int netlink_advertised(__u32 **ifindexes, size_t *count);
+
 /* Whether any tc filter is at the clsact qdisc of a device; when in doubt, yes. */
 bool netlink_has_filters(__u32 ifindex);
 
-/* The ifindexes that have an IPv4 address, each once, ascending; the caller frees @ifindexes. */
-int netlink_addressed(__u32 **ifindexes, size_t *count);
+/* The ifindexes that have an address of family @af, but for the loopback device's own IPv6 one,
+ * each once, ascending; the caller frees @ifindexes. */
+int netlink_addressed(int af, __u32 **ifindexes, size_t *count);
 
-/* Where the kernel would send a packet. Addresses in network byte order. */
+/* Where the kernel would send a packet. */
 struct route_reply {
 	__u32 ifindex;
-	__be32 source;
+	union address source;
 	bool local; /* the destination is an address of this host */
 };
 
-/* Route of a packet to @dst from @src (0: any) out of @oif (0: any). -ENETUNREACH when there is
- * none. */
-int netlink_route(__be32 dst, __be32 src, __u32 oif, struct route_reply *reply);
+/* Route of a packet of family @af to @dst from @src (NULL: any) out of @oif (0: any). -ENETUNREACH
+ * when there is none. */
+int netlink_route(int af, const union address *dst, const union address *src, __u32 oif,
+		  struct route_reply *reply);
 
 #endif

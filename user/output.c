@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -64,12 +65,9 @@ static void tunnel_text(const struct tunnel_spec *spec)
 		printf(" ttl %u", spec->ttl);
 	else
 		printf(" ttl inherit");
-	if (spec->tos_inherit)
-		printf(spec->tos ? " tos inherit/0x%02x" : " tos inherit", spec->tos);
-	else if (spec->tos)
-		printf(" tos 0x%02x", spec->tos);
-	if (!spec->pmtudisc)
-		printf(" nopmtudisc");
+	args_print(tunnel_keywords, tunnel_keyword_count, spec,
+		   GIVEN_MODE | GIVEN_LOCAL | GIVEN_REMOTE | GIVEN_DEV | GIVEN_TTL | GIVEN_ANCHOR,
+		   stdout);
 }
 
 static void details_text(const struct state *state, const struct model *model,
@@ -81,6 +79,8 @@ static void details_text(const struct state *state, const struct model *model,
 	       entry->record.anchor);
 	if (path)
 		printf(" pathmtu %u", path);
+	if (spec_segments(&entry->spec))
+		printf(" segments before encapsulation");
 }
 
 static void counters_text(const struct counters *counters)
@@ -120,9 +120,29 @@ static json_t *number_or(unsigned int number, const char *word)
 
 static json_t *tos_json(const struct tunnel_spec *spec)
 {
-	if (!spec->tos_inherit)
+	if (!(spec->flags & TUNNEL_TOS_INHERIT))
 		return json_sprintf("0x%02x", spec->tos);
 	return spec->tos ? json_sprintf("inherit/0x%02x", spec->tos) : json_string("inherit");
+}
+
+/* What only some modes have: the keywords as one types them, and their values. */
+static void options_json(const struct tunnel_spec *spec, json_t *tunnel)
+{
+	const __u32 said = GIVEN_COMMON | GIVEN_PMTUDISC;
+	char value[64];
+	size_t i;
+
+	for (i = 0; i < tunnel_keyword_count; i++) {
+		const struct keyword *row = &tunnel_keywords[i];
+		json_t *word;
+
+		if (row->bit & said || !args_value(row, spec, value, sizeof(value)))
+			continue;
+		word = !row->value                          ? json_true()
+		       : value[strspn(value, "0123456789")] ? json_string(value)
+							    : json_integer(atoll(value));
+		json_object_set_new(tunnel, row->name, word);
+	}
 }
 
 static json_t *tunnel_json(const struct options *options, const struct state *state,
@@ -140,13 +160,17 @@ static json_t *tunnel_json(const struct options *options, const struct state *st
 		json_object_set_new(tunnel, "dev", json_string(spec->dev));
 	json_object_set_new(tunnel, "ttl", number_or(spec->ttl, "inherit"));
 	json_object_set_new(tunnel, "tos", tos_json(spec));
-	json_object_set_new(tunnel, "pmtudisc", json_boolean(spec->pmtudisc));
+	if (spec->mode->family == FAMILY_IPV4)
+		json_object_set_new(tunnel, "pmtudisc", json_boolean(spec->flags & TUNNEL_DF));
+	options_json(spec, tunnel);
 	json_object_set_new(tunnel, "mtu", json_integer(mtu_now(model, entry)));
 	json_object_set_new(tunnel, "anchor", json_string(kind_text(entry)));
 	if (options->details) {
 		json_object_set_new(tunnel, "ifindex", json_integer(entry->record.anchor));
 		if (path)
 			json_object_set_new(tunnel, "pathmtu", json_integer(path));
+		json_object_set_new(tunnel, "segments_before",
+				    json_boolean(spec_segments(&entry->spec)));
 	}
 	return tunnel;
 }
@@ -255,4 +279,31 @@ int output_devices(const struct options *options, const struct state *state,
 		return json_print(list, err);
 	json_decref(list);
 	return ret ? refuse_kernel(err, ret, "reading the devices") : 0;
+}
+
+int output_ports(const struct options *options, const struct model *model, struct error *err)
+{
+	json_t *list = json_array(), *port;
+	size_t i;
+
+	for (i = 0; i < model->port_count; i++) {
+		const struct port_entry *entry = &model->ports[i];
+
+		if (!options->json) {
+			port_print(entry, stdout);
+			putchar('\n');
+			continue;
+		}
+		port = json_pack("{s:i, s:s}", "port", (int)ntohs(entry->key.port), "family",
+				 entry->key.family == FAMILY_IPV6 ? "inet6" : "inet");
+		if (entry->port.wrap == WRAP_GUE)
+			json_object_set_new(port, "gue", json_true());
+		else
+			json_object_set_new(port, "ipproto", json_integer(entry->port.ip_proto));
+		json_array_append_new(list, port);
+	}
+	if (options->json)
+		return json_print(list, err);
+	json_decref(list);
+	return 0;
 }

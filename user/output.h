@@ -16,4 +16,7 @@ int output_devices(const struct options *options, const struct state *state,
 /* Print the name of each drop reason and what it means. */
 void output_drops(FILE *out);
 
+/* The UDP ports of FOU and GUE. */
+int output_ports(const struct options *options, const struct model *model, struct error *err);
+
 #endif

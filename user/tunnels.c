@@ -10,8 +10,8 @@
 #include <time.h>
 
 static const char *const map_names[] = {
-	"tunnels",   "endpoints4", "slots4",  "cpu_state", "drops",
-	"path_mtus", "config",     "devices", "canary",
+	"tunnels",   "endpoints4", "endpoints6", "slots4", "slots6",  "ports",  "sequences",
+	"cpu_state", "drops",      "path_mtus",  "config", "devices", "canary",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_COUNT, "a map without a name");
 
@@ -90,35 +90,75 @@ int tunnels_delete(const struct maps *maps, __u32 port)
 	return map_delete(maps->tunnels, &port);
 }
 
-int endpoints_read(const struct maps *maps, struct elements *out)
+/* What differs between the families. */
+static int endpoints_fd(const struct maps *maps, enum family family)
 {
-	return map_read(maps->endpoints4, sizeof(struct endpoint4_key), sizeof(struct endpoint),
-			out);
+	return family == FAMILY_IPV6 ? maps->endpoints6 : maps->endpoints4;
 }
 
-int endpoints_put(const struct maps *maps, const struct endpoint4_key *key,
+static size_t endpoints_key_size(enum family family)
+{
+	return family == FAMILY_IPV6 ? sizeof(struct endpoint6_key) : sizeof(struct endpoint4_key);
+}
+
+int endpoints_read(const struct maps *maps, enum family family, struct elements *out)
+{
+	return map_read(endpoints_fd(maps, family), endpoints_key_size(family),
+			sizeof(struct endpoint), out);
+}
+
+int endpoints_put(const struct maps *maps, enum family family, const void *key,
 		  const struct endpoint *value)
 {
-	return bpf_map_update_elem(maps->endpoints4, key, value, BPF_ANY);
+	return bpf_map_update_elem(endpoints_fd(maps, family), key, value, BPF_ANY);
 }
 
-int endpoints_delete(const struct maps *maps, const struct endpoint4_key *key)
+int endpoints_delete(const struct maps *maps, enum family family, const void *key)
 {
-	return map_delete(maps->endpoints4, key);
+	return map_delete(endpoints_fd(maps, family), key);
 }
 
-enum { SLOTS_SIZE = sizeof(struct endpoint4_slot) << SLOT_BITS };
-
-struct endpoint4_slot *slots_map(const struct maps *maps)
+static size_t slots_size(enum family family)
 {
-	void *slots = mmap(NULL, SLOTS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, maps->slots4, 0);
+	return (family == FAMILY_IPV6 ? sizeof(struct endpoint6_slot)
+				      : sizeof(struct endpoint4_slot))
+	       << SLOT_BITS;
+}
+
+void *slots_map(const struct maps *maps, enum family family)
+{
+	void *slots = mmap(NULL, slots_size(family), PROT_READ | PROT_WRITE, MAP_SHARED,
+			   family == FAMILY_IPV6 ? maps->slots6 : maps->slots4, 0);
 
 	return slots == MAP_FAILED ? NULL : slots;
 }
 
-void slots_unmap(struct endpoint4_slot *slots)
+void slots_unmap(enum family family, void *slots)
 {
-	munmap(slots, SLOTS_SIZE);
+	munmap(slots, slots_size(family));
+}
+
+int ports_read(const struct maps *maps, struct elements *out)
+{
+	return map_read(maps->ports, sizeof(struct port_key), sizeof(struct port), out);
+}
+
+int ports_put(const struct maps *maps, const struct port_key *key, const struct port *port)
+{
+	return bpf_map_update_elem(maps->ports, key, port, BPF_ANY);
+}
+
+int ports_delete(const struct maps *maps, const struct port_key *key)
+{
+	return map_delete(maps->ports, key);
+}
+
+int sequence_begin(const struct maps *maps, __u32 id)
+{
+	static const struct sequence zero;
+	int err = bpf_map_update_elem(maps->sequences, &id, &zero, BPF_NOEXIST);
+
+	return err == -EEXIST ? 0 : err;
 }
 
 int devices_read(const struct maps *maps, struct elements *out)
@@ -166,6 +206,7 @@ int counters_clear(const struct maps *maps, __u32 id)
 	free(zero);
 	for (key.reason = 0; key.reason < DROP_MAX && !err; key.reason++)
 		err = map_delete(maps->drops, &key);
+	err = err ?: map_delete(maps->sequences, &id);
 	return err ?: path_mtu_forget(maps, id);
 }
 

@@ -13,7 +13,8 @@
 
 /* File descriptors, -1: not open. The order is that of map_names[] in tunnels.c. */
 struct maps {
-	int tunnels, endpoints4, slots4, cpu_state, drops, path_mtus, config, devices, canary;
+	int tunnels, endpoints4, endpoints6, slots4, slots6, ports, sequences, cpu_state, drops,
+		path_mtus, config, devices, canary;
 };
 
 enum { MAP_COUNT = sizeof(struct maps) / sizeof(int) };
@@ -40,15 +41,24 @@ int tunnels_delete(const struct maps *maps, __u32 port);
 /* Make id @id ready for a new tunnel: nothing counted, nothing learned. -E2BIG: ids end before. */
 int counters_clear(const struct maps *maps, __u32 id);
 
-/* Keys struct endpoint4_key, values struct endpoint. */
-int endpoints_read(const struct maps *maps, struct elements *out);
-int endpoints_put(const struct maps *maps, const struct endpoint4_key *key,
+/* Keys struct endpoint4_key or struct endpoint6_key, by @family; values struct endpoint. */
+int endpoints_read(const struct maps *maps, enum family family, struct elements *out);
+int endpoints_put(const struct maps *maps, enum family family, const void *key,
 		  const struct endpoint *value);
-int endpoints_delete(const struct maps *maps, const struct endpoint4_key *key);
+int endpoints_delete(const struct maps *maps, enum family family, const void *key);
 
-/* The slots, 1 << SLOT_BITS of them, as the programs see them; NULL when they cannot be mapped. */
-struct endpoint4_slot *slots_map(const struct maps *maps);
-void slots_unmap(struct endpoint4_slot *slots);
+/* The slots, 1 << SLOT_BITS of them, of struct endpoint4_slot or struct endpoint6_slot, as the
+ * programs see them; NULL when they cannot be mapped. */
+void *slots_map(const struct maps *maps, enum family family);
+void slots_unmap(enum family family, void *slots);
+
+/* Keys struct port_key, values struct port. */
+int ports_read(const struct maps *maps, struct elements *out);
+int ports_put(const struct maps *maps, const struct port_key *key, const struct port *port);
+int ports_delete(const struct maps *maps, const struct port_key *key);
+
+/* A tunnel that numbers its packets begins at zero, unless it has begun. */
+int sequence_begin(const struct maps *maps, __u32 id);
 
 /* Keys __u32 (ifindex), values struct device. */
 int devices_read(const struct maps *maps, struct elements *out);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum family verbs_family = FAMILY_IPV4;
+
 static const struct verb verbs[] = {
 	{ .object = "tunnel",
 	  .name = "add",
@@ -47,6 +49,23 @@ static const struct verb verbs[] = {
 	  .synopsis = "[dev] NAME [type MODE]",
 	  .edit = link_del,
 	  .help = "tunnel del in the word order of `ip link`" },
+	{ .object = "fou",
+	  .name = "add",
+	  .synopsis = "port N {ipproto P|gue} [-6]",
+	  .edit = fou_add,
+	  .help = "receive what tunnels wrap in UDP (`encap fou`, `encap gue`) at a port" },
+	{ .object = "fou",
+	  .name = "del",
+	  .aliases = "delete",
+	  .synopsis = "port N [-6]",
+	  .edit = fou_del,
+	  .help = "undo `xtun fou add`" },
+	{ .object = "fou",
+	  .name = "show",
+	  .aliases = "list lst",
+	  .synopsis = "",
+	  .show = fou_show,
+	  .help = "show the UDP ports" },
 	{ .object = "attach",
 	  .synopsis = "[dev] DEV [tc]",
 	  .edit = device_add,

@@ -30,6 +30,9 @@ struct verb {
 	int (*run)(const struct options *options, struct args *args, struct error *err);
 };
 
+/* The outer family that the options -4 and -6 name, for verbs whose words do not tell. */
+extern enum family verbs_family;
+
 /* Row @i, NULL behind the last. */
 const struct verb *verb_row(size_t i);
 
@@ -60,6 +63,12 @@ int device_add(struct model *model, struct args *args, struct error *err);
 int device_del(struct model *model, struct args *args, struct error *err);
 int device_show(const struct options *options, const struct state *state, const struct model *model,
 		struct args *args, struct error *err);
+
+/* cmd_fou.c */
+int fou_add(struct model *model, struct args *args, struct error *err);
+int fou_del(struct model *model, struct args *args, struct error *err);
+int fou_show(const struct options *options, const struct state *state, const struct model *model,
+	     struct args *args, struct error *err);
 
 /* cmd_config.c */
 int config_save(const struct options *options, const struct state *state, const struct model *model,

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Checksums over whole packets: of GRE (RFC 2784 section 2.5) and of the UDP header of a wrap. The
+ * packet goes through a buffer in pieces, because helpers only sum so much and only what lies in
+ * one place.
+ */
+#ifndef XTUN_CHECKSUM_H
+#define XTUN_CHECKSUM_H
+
+#include "headers.h"
+#include "maps.h"
+
+enum { CHECKSUM_PIECE = 512, CHECKSUM_PIECES = IPV4_LEN_MAX / CHECKSUM_PIECE + 1 };
+
+struct checksum_buffer {
+	__u8 bytes[CHECKSUM_PIECE + 8];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct checksum_buffer);
+} checksum_buffer SEC(".maps");
+
+struct checksum_walk {
+	ctx_t *ctx;
+	__u32 at, end; /* from the start of the packet */
+	__u32 sum;
+	__u32 bad;
+};
+
+/* One piece. Returns 1 at the end of the walk, as bpf_loop() wants it. */
+static long checksum_step(__u32 i, struct checksum_walk *walk)
+{
+	__u32 zero = 0, len = walk->end - walk->at, last;
+	struct checksum_buffer *buffer;
+	__s64 sum;
+
+	buffer = bpf_map_lookup_elem(&checksum_buffer, &zero);
+	if (!buffer || walk->at >= walk->end)
+		return 1;
+	if (len > CHECKSUM_PIECE)
+		len = CHECKSUM_PIECE;
+	walk->bad = 1;
+	/* For the verifier: one less is 0..511, and so this is 1..512. */
+	last = (len - 1) & (CHECKSUM_PIECE - 1);
+	asm volatile("" : "+r"(last));
+	if (bpf_skb_load_bytes(walk->ctx, walk->at, buffer->bytes, last + 1))
+		return 1;
+	*(__u32 *)(buffer->bytes + last + 1) = 0;
+	sum = bpf_csum_diff(NULL, 0, (__be32 *)buffer->bytes, (last + 4) & 0x3fc, walk->sum);
+	if (sum < 0)
+		return 1;
+	walk->bad = 0;
+	walk->sum = sum;
+	walk->at += len;
+	return 0;
+}
+
+/* Sum the bytes from @at to @end into @sum. Returns whether they were there. */
+__noinline bool checksum_range(ctx_t *ctx, __u32 at, __u32 end, __u32 *sum)
+{
+	struct checksum_walk walk = { .ctx = ctx, .at = at, .end = end };
+
+	if (!sum)
+		return false;
+	walk.sum = *sum;
+	bpf_loop(CHECKSUM_PIECES, checksum_step, &walk, 0);
+	*sum = walk.sum;
+	return !walk.bad;
+}
+
+/*
+ * Sum of the pseudo header of the IP header at @at (RFC 768; RFC 8200 section 8.1) for @len bytes
+ * of
+ * @ip_proto. False: there is no such header.
+ */
+__noinline bool checksum_pseudo(ctx_t *ctx, __u32 at, __u32 len, __u8 ip_proto, __u32 *sum)
+{
+	struct {
+		__u8 addresses[32];
+		__be32 len;
+		__be32 proto;
+	} pseudo = { .len = bpf_htonl(len), .proto = bpf_htonl(ip_proto) };
+	__u8 version;
+
+	if (!sum || bpf_skb_load_bytes(ctx, at, &version, 1))
+		return false;
+	if (version >> 4 == 4 ? bpf_skb_load_bytes(ctx, at + 12, pseudo.addresses, 8)
+			      : bpf_skb_load_bytes(ctx, at + 8, pseudo.addresses, 32))
+		return false;
+	*sum = bpf_csum_diff(NULL, 0, (__be32 *)&pseudo, sizeof(pseudo), 0);
+	return true;
+}
+
+/* What an inner packet tells about its TCP or UDP header. */
+struct checksum_inner {
+	__u32 l4;    /* offset of the header from the start of the packet */
+	__u32 field; /* that of its checksum */
+	__u32 len;   /* from there to the end */
+	__u8 ip_proto;
+};
+
+static __always_inline bool checksum_inner_read(ctx_t *ctx, __u32 at, __u8 kind,
+						struct checksum_inner *inner)
+{
+	__u8 head[12];
+
+	if (bpf_skb_load_bytes(ctx, at, head, sizeof(head)))
+		return false;
+	if (kind == INNER_IPV4) {
+		/* no fragment; RFC 791 section 3.1 */
+		if (*(__be16 *)(head + 6) & bpf_htons(IPV4_MF | IPV4_OFFSET))
+			return false;
+		inner->ip_proto = head[9];
+		inner->l4 = at + (head[0] & 15) * 4;
+		inner->len = bpf_ntohs(*(__be16 *)(head + 2)) - (head[0] & 15) * 4;
+	} else {
+		if (kind != INNER_IPV6)
+			return false;
+		inner->ip_proto = head[6];
+		inner->l4 = at + IPV6_HLEN;
+		inner->len = bpf_ntohs(*(__be16 *)(head + 4));
+	}
+	inner->field = inner->l4 + (inner->ip_proto == WIRE_IPPROTO_TCP ? 16 : 6);
+	return inner->ip_proto == WIRE_IPPROTO_TCP || inner->ip_proto == WIRE_IPPROTO_UDP;
+}
+
+/*
+ * Whether a sum is right that covers an inner packet whose own checksum is still to be filled in:
+ * on virtual devices the last one to need it does that, and the outer checksum was made for what it
+ * will be (lco_csum()). Such a packet has the sum of the pseudo header in the place of its
+ * checksum, and from there to its end it will sum up to the complement of that.
+ */
+__noinline bool checksum_partial(ctx_t *ctx, __u32 at, __u32 inner_at, __u8 kind, __u32 sum)
+{
+	struct checksum_inner inner;
+	__u32 pseudo = 0;
+	__u16 field;
+
+	if (!checksum_inner_read(ctx, inner_at, kind, &inner) ||
+	    bpf_skb_load_bytes(ctx, inner.field, &field, sizeof(field)) ||
+	    !checksum_pseudo(ctx, inner_at, inner.len, inner.ip_proto, &pseudo) ||
+	    field != (__u16)~checksum_fold(pseudo))
+		return false;
+	if (!checksum_range(ctx, at, inner.l4, &sum))
+		return false;
+	return !checksum_fold(checksum_add(sum, (__u16)~field));
+}
+
+/*
+ * Whether the bytes from @at to @end, a header with a checksum and the inner packet, sum up to zero
+ * with @sum.
+ */
+static __always_inline bool checksum_right(ctx_t *ctx, __u32 at, const struct headers *h, __u32 sum)
+{
+	__u32 whole = sum;
+
+	if (!checksum_range(ctx, at, WIRE_ETH_HLEN + h->len, &whole))
+		return false;
+	return !checksum_fold(whole) ||
+	       checksum_partial(ctx, at, WIRE_ETH_HLEN + h->hlen, h->kind, sum);
+}
+
+#endif

@@ -1,0 +1,708 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The keywords of a tunnel: how each is parsed, printed and explained. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "mode.h"
+#include "wire.h"
+
+static const char *mode_name(size_t i)
+{
+	const struct mode *mode = mode_row(i);
+
+	return mode ? mode->name : NULL;
+}
+
+static int mode_parse(void *into, const char *word, struct error *err)
+{
+	struct tunnel_spec *spec = into;
+	const struct mode *mode = mode_named(word);
+	const char *near;
+
+	if (mode) {
+		spec->mode = mode;
+		return 0;
+	}
+	near = args_nearest(word, mode_name);
+	if (near)
+		return misuse(err, "\"%s\" is not a mode; did you mean %s?", word, near);
+	return misuse(err, "\"%s\" is not a mode; see `xtun help modes`", word);
+}
+
+static int mode_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	return fputs(spec->mode->name, out) >= 0;
+}
+
+static int address_parse(struct typed_address *typed, const char *word)
+{
+	struct typed_address parsed = { .af = AF_UNSPEC };
+
+	if (!strcmp(word, "any") || !strcmp(word, "0.0.0.0") || !strcmp(word, "::"))
+		parsed.af = AF_UNSPEC;
+	else if (inet_pton(AF_INET, word, &parsed.address.v4) == 1)
+		parsed.af = AF_INET;
+	else if (inet_pton(AF_INET6, word, parsed.address.v6) == 1)
+		parsed.af = AF_INET6;
+	else
+		return -EINVAL;
+	*typed = parsed;
+	return 0;
+}
+
+const char *address_text(const struct typed_address *address, char *text)
+{
+	if (address->af == AF_UNSPEC ||
+	    !inet_ntop(address->af, &address->address, text, INET6_ADDRSTRLEN))
+		strcpy(text, "any");
+	return text;
+}
+
+static int address_print(const struct typed_address *address, FILE *out)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	return address->af != AF_UNSPEC && fputs(address_text(address, text), out) >= 0;
+}
+
+static int local_parse(void *into, const char *word, struct error *err)
+{
+	(void)err;
+	return address_parse(&((struct tunnel_spec *)into)->local, word);
+}
+
+static int local_print(const void *from, FILE *out)
+{
+	return address_print(&((const struct tunnel_spec *)from)->local, out);
+}
+
+static int remote_parse(void *into, const char *word, struct error *err)
+{
+	(void)err;
+	return address_parse(&((struct tunnel_spec *)into)->remote, word);
+}
+
+static int remote_print(const void *from, FILE *out)
+{
+	return address_print(&((const struct tunnel_spec *)from)->remote, out);
+}
+
+static int dev_parse(void *into, const char *word, struct error *err)
+{
+	struct tunnel_spec *spec = into;
+
+	if (parse_name(word, err))
+		return -EINVAL;
+	strcpy(spec->dev, word);
+	spec->link = 0;
+	return 0;
+}
+
+static int dev_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	return spec->dev[0] && word_print(spec->dev, out) > 0;
+}
+
+static int ttl_parse(void *into, const char *word, struct error *err)
+{
+	struct tunnel_spec *spec = into;
+	unsigned long ttl = 0;
+
+	(void)err;
+	if (strcmp(word, "inherit") && parse_number(word, 1, 255, &ttl))
+		return -EINVAL;
+	spec->ttl = ttl;
+	return 0;
+}
+
+/* Over IPv6 the default is a number, and no more said than over IPv4. */
+static int ttl_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	if (!spec->ttl)
+		return spec->mode->family == FAMILY_IPV6 && fputs("inherit", out) >= 0;
+	return fprintf(out, "%u", spec->ttl) > 0;
+}
+
+/* As iproute2: a number in hexadecimal, with or without 0x. */
+static int hex_take(const char *word, unsigned long max, unsigned long *number)
+{
+	char text[16] = "0x";
+
+	if (strlen(word) > 10)
+		return -EINVAL;
+	strcat(text, !strncmp(word, "0x", 2) || !strncmp(word, "0X", 2) ? word + 2 : word);
+	return parse_number(text, 0, max, number);
+}
+
+/* As iproute2 reads and shows it: `inherit`, `inherit/X`, or X, a number in hexadecimal with or
+ * without 0x. */
+static int tos_parse(void *into, const char *word, struct error *err)
+{
+	static const char inherit[] = "inherit";
+	struct tunnel_spec *spec = into;
+	bool inherited = !strncmp(word, inherit, strlen(inherit));
+	unsigned long tos = 0;
+
+	if (inherited) {
+		word += strlen(inherit);
+		if (*word && (*word++ != '/' || !*word))
+			return -EINVAL;
+	}
+	if (*word || !inherited) {
+		if (strlen(word) > 4 || hex_take(word, 255, &tos))
+			return -EINVAL;
+	}
+	if (tos & ECN_MASK)
+		return misuse(
+			err, "\"%s\" has ECN bits set; those come from the inner packet (RFC 6040)",
+			word);
+	spec->tos = tos;
+	spec->flags =
+		inherited ? spec->flags | TUNNEL_TOS_INHERIT : spec->flags & ~TUNNEL_TOS_INHERIT;
+	return 0;
+}
+
+static int tos_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	if (spec->flags & TUNNEL_TOS_INHERIT)
+		return fprintf(out, spec->tos ? "inherit/0x%02x" : "inherit", spec->tos) > 0;
+	return spec->tos && fprintf(out, "0x%02x", spec->tos) > 0;
+}
+
+/* Words without a value: flags of the tunnel that they set and clear. */
+#define FLAG_WORD(name, set, clear)                                                                \
+	static int name##_parse(void *into, const char *word, struct error *err)                   \
+	{                                                                                          \
+		struct tunnel_spec *spec = into;                                                   \
+                                                                                                   \
+		(void)word, (void)err;                                                             \
+		spec->flags = (spec->flags | (set)) & ~(clear);                                    \
+		return 0;                                                                          \
+	}
+
+FLAG_WORD(pmtudisc, TUNNEL_DF, 0)
+FLAG_WORD(nopmtudisc, 0, TUNNEL_DF)
+FLAG_WORD(ignore_df, TUNNEL_IGNORE_DF, 0)
+FLAG_WORD(noignore_df, 0, TUNNEL_IGNORE_DF)
+FLAG_WORD(csum, TUNNEL_ICSUM | TUNNEL_OCSUM, 0)
+FLAG_WORD(icsum, TUNNEL_ICSUM, 0)
+FLAG_WORD(ocsum, TUNNEL_OCSUM, 0)
+FLAG_WORD(nocsum, 0, TUNNEL_ICSUM | TUNNEL_OCSUM)
+FLAG_WORD(noicsum, 0, TUNNEL_ICSUM)
+FLAG_WORD(noocsum, 0, TUNNEL_OCSUM)
+FLAG_WORD(seq, TUNNEL_ISEQ | TUNNEL_OSEQ, 0)
+FLAG_WORD(iseq, TUNNEL_ISEQ, 0)
+FLAG_WORD(oseq, TUNNEL_OSEQ, 0)
+FLAG_WORD(noseq, 0, TUNNEL_ISEQ | TUNNEL_OSEQ)
+FLAG_WORD(noiseq, 0, TUNNEL_ISEQ)
+FLAG_WORD(nooseq, 0, TUNNEL_OSEQ)
+FLAG_WORD(encap_csum, TUNNEL_WRAP_CSUM, 0)
+FLAG_WORD(noencap_csum, 0, TUNNEL_WRAP_CSUM)
+FLAG_WORD(nothing, 0, 0)
+
+/* Printed when of the flags @all exactly those of @set are there. */
+#define FLAG_PRINT(name, all, set)                                                                 \
+	static int name##_print(const void *from, FILE *out)                                       \
+	{                                                                                          \
+		(void)out;                                                                         \
+		return (((const struct tunnel_spec *)from)->flags & (all)) == (set);               \
+	}
+
+FLAG_PRINT(ignore_df, TUNNEL_IGNORE_DF, TUNNEL_IGNORE_DF)
+FLAG_PRINT(csum, TUNNEL_ICSUM | TUNNEL_OCSUM, TUNNEL_ICSUM | TUNNEL_OCSUM)
+FLAG_PRINT(icsum, TUNNEL_ICSUM | TUNNEL_OCSUM, TUNNEL_ICSUM)
+FLAG_PRINT(ocsum, TUNNEL_ICSUM | TUNNEL_OCSUM, TUNNEL_OCSUM)
+FLAG_PRINT(seq, TUNNEL_ISEQ | TUNNEL_OSEQ, TUNNEL_ISEQ | TUNNEL_OSEQ)
+FLAG_PRINT(iseq, TUNNEL_ISEQ | TUNNEL_OSEQ, TUNNEL_ISEQ)
+FLAG_PRINT(oseq, TUNNEL_ISEQ | TUNNEL_OSEQ, TUNNEL_OSEQ)
+FLAG_PRINT(encap_csum, TUNNEL_WRAP_CSUM, TUNNEL_WRAP_CSUM)
+
+static int nopmtudisc_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	(void)out;
+	return spec->mode->family == FAMILY_IPV4 && !(spec->flags & TUNNEL_DF);
+}
+
+/* A number or a dotted quad, as tnl_parse_key() of iproute2 takes them. */
+static int key_take(const char *word, __be32 *key)
+{
+	unsigned long number;
+	struct in_addr quad;
+
+	if (strchr(word, '.')) {
+		if (inet_pton(AF_INET, word, &quad) != 1)
+			return -EINVAL;
+		*key = quad.s_addr;
+		return 0;
+	}
+	if (parse_number(word, 0, 0xffffffff, &number))
+		return -EINVAL;
+	*key = htonl(number);
+	return 0;
+}
+
+static int ikey_parse(void *into, const char *word, struct error *err)
+{
+	struct tunnel_spec *spec = into;
+
+	(void)err;
+	if (key_take(word, &spec->ikey))
+		return -EINVAL;
+	spec->flags |= TUNNEL_IKEY;
+	return 0;
+}
+
+static int okey_parse(void *into, const char *word, struct error *err)
+{
+	struct tunnel_spec *spec = into;
+
+	(void)err;
+	if (key_take(word, &spec->okey))
+		return -EINVAL;
+	spec->flags |= TUNNEL_OKEY;
+	return 0;
+}
+
+static int key_parse(void *into, const char *word, struct error *err)
+{
+	return ikey_parse(into, word, err) ?: okey_parse(into, word, err);
+}
+
+static int noikey_parse(void *into, const char *word, struct error *err)
+{
+	struct tunnel_spec *spec = into;
+
+	(void)word, (void)err;
+	spec->flags &= ~TUNNEL_IKEY;
+	spec->ikey = 0;
+	return 0;
+}
+
+static int nookey_parse(void *into, const char *word, struct error *err)
+{
+	struct tunnel_spec *spec = into;
+
+	(void)word, (void)err;
+	spec->flags &= ~TUNNEL_OKEY;
+	spec->okey = 0;
+	return 0;
+}
+
+static int nokey_parse(void *into, const char *word, struct error *err)
+{
+	return noikey_parse(into, word, err) ?: nookey_parse(into, word, err);
+}
+
+static bool key_common(const struct tunnel_spec *spec)
+{
+	return spec->flags & TUNNEL_IKEY && spec->flags & TUNNEL_OKEY && spec->ikey == spec->okey;
+}
+
+static int key_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	return key_common(spec) && fprintf(out, "%u", ntohl(spec->ikey)) > 0;
+}
+
+static int ikey_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	return spec->flags & TUNNEL_IKEY && !key_common(spec) &&
+	       fprintf(out, "%u", ntohl(spec->ikey)) > 0;
+}
+
+static int okey_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	return spec->flags & TUNNEL_OKEY && !key_common(spec) &&
+	       fprintf(out, "%u", ntohl(spec->okey)) > 0;
+}
+
+static int flowlabel_parse(void *into, const char *word, struct error *err)
+{
+	struct tunnel_spec *spec = into;
+	unsigned long label = 0;
+
+	(void)err;
+	if (!strcmp(word, "inherit")) {
+		spec->flags |= TUNNEL_FLOWLABEL_INHERIT;
+	} else {
+		if (hex_take(word, IPV6_FLOWLABEL_MASK, &label))
+			return -EINVAL;
+		spec->flags &= ~TUNNEL_FLOWLABEL_INHERIT;
+	}
+	spec->flowlabel = htonl(label);
+	return 0;
+}
+
+static int flowlabel_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	if (spec->flags & TUNNEL_FLOWLABEL_INHERIT)
+		return fputs("inherit", out) >= 0;
+	return spec->flowlabel && fprintf(out, "0x%05x", ntohl(spec->flowlabel)) > 0;
+}
+
+static int encaplimit_parse(void *into, const char *word, struct error *err)
+{
+	struct tunnel_spec *spec = into;
+	unsigned long limit = 0;
+
+	(void)err;
+	if (!strcmp(word, "none")) {
+		spec->flags &= ~TUNNEL_ENCAP_LIMIT;
+	} else {
+		if (parse_number(word, 0, 255, &limit))
+			return -EINVAL;
+		spec->flags |= TUNNEL_ENCAP_LIMIT;
+	}
+	spec->encap_limit = limit;
+	return 0;
+}
+
+static int encaplimit_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	if (spec->mode->family != FAMILY_IPV6)
+		return 0;
+	if (!(spec->flags & TUNNEL_ENCAP_LIMIT))
+		return fputs("none", out) >= 0;
+	return spec->encap_limit != 4 && fprintf(out, "%u", spec->encap_limit) > 0;
+}
+
+static const char *const wraps[WRAP_MAX] = {
+	[WRAP_NONE] = "none", [WRAP_FOU] = "fou", [WRAP_GUE] = "gue"
+};
+
+static int encap_parse(void *into, const char *word, struct error *err)
+{
+	struct tunnel_spec *spec = into;
+	size_t i;
+
+	(void)err;
+	for (i = 0; i < WRAP_MAX; i++)
+		if (!strcmp(wraps[i], word)) {
+			spec->wrap = i;
+			if (i == WRAP_NONE) {
+				spec->sport = spec->dport = 0;
+				spec->flags &= ~TUNNEL_WRAP_CSUM;
+			}
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static int encap_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	return spec->wrap != WRAP_NONE && fputs(wraps[spec->wrap], out) >= 0;
+}
+
+static int encap_sport_parse(void *into, const char *word, struct error *err)
+{
+	struct tunnel_spec *spec = into;
+	unsigned long port = 0;
+
+	(void)err;
+	if (strcmp(word, "auto") && parse_number(word, 1, 65535, &port))
+		return -EINVAL;
+	spec->sport = htons(port);
+	return 0;
+}
+
+static int encap_sport_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	return spec->sport && fprintf(out, "%u", ntohs(spec->sport)) > 0;
+}
+
+static int encap_dport_parse(void *into, const char *word, struct error *err)
+{
+	struct tunnel_spec *spec = into;
+	unsigned long port;
+
+	(void)err;
+	if (parse_number(word, 1, 65535, &port))
+		return -EINVAL;
+	spec->dport = htons(port);
+	return 0;
+}
+
+static int encap_dport_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	return spec->dport && fprintf(out, "%u", ntohs(spec->dport)) > 0;
+}
+
+static int encap_remcsum_parse(void *into, const char *word, struct error *err)
+{
+	(void)into, (void)word;
+	return misuse(err, "remote checksum offload is not done: no standard has it and few "
+			   "receivers; leave it out, `encap-csum` is the checksum that all know");
+}
+
+static int external_parse(void *into, const char *word, struct error *err)
+{
+	(void)into, (void)word;
+	return misuse(err, "addresses come from the tunnel, not from routes or tc; leave it out, "
+			   "and name a remote, or give `remote any` its next hops by routes");
+}
+
+static int anchor_parse(void *into, const char *word, struct error *err)
+{
+	enum anchor_kind kind = anchor_kind_parse(word);
+	const char *near;
+
+	if (kind == ANCHOR_AUTO && strcmp(word, "auto")) {
+		near = args_nearest(word, anchor_kind_name);
+		return near ? misuse(err, "\"%s\" is not a kind of anchor; did you mean %s?", word,
+				     near)
+			    : -EINVAL;
+	}
+	((struct tunnel_spec *)into)->anchor = kind;
+	return 0;
+}
+
+static int anchor_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	return spec->anchor != ANCHOR_AUTO && fputs(anchor_kind_name(spec->anchor - 1), out) >= 0;
+}
+
+const struct keyword tunnel_keywords[] = {
+	{ .name = "mode",
+	  .value = "MODE",
+	  .expects = "a mode",
+	  .bit = GIVEN_MODE,
+	  .parse = mode_parse,
+	  .print = mode_print,
+	  .help = "how packets are encapsulated" },
+	{ .name = "local",
+	  .value = "ADDR",
+	  .expects = "an address or any",
+	  .bit = GIVEN_LOCAL,
+	  .parse = local_parse,
+	  .print = local_print,
+	  .help = "outer source address, or any (default): what the route says" },
+	{ .name = "remote",
+	  .value = "ADDR",
+	  .expects = "an address or any",
+	  .bit = GIVEN_REMOTE,
+	  .parse = remote_parse,
+	  .print = remote_print,
+	  .help = "address of the other end, or any (default): receive only" },
+	{ .name = "dev",
+	  .value = "DEV",
+	  .expects = "a device",
+	  .bit = GIVEN_DEV,
+	  .parse = dev_parse,
+	  .print = dev_print,
+	  .help = "underlay device; default: as the routes say" },
+	{ .name = "ttl",
+	  .aliases = "hoplimit hlim",
+	  .value = "N|inherit",
+	  .expects = "1..255 or inherit",
+	  .bit = GIVEN_TTL,
+	  .parse = ttl_parse,
+	  .print = ttl_print,
+	  .help = "TTL of outer packets; default inherit: that of the inner packet" },
+	{ .name = "tos",
+	  .aliases = "tclass dsfield",
+	  .value = "X|inherit[/X]",
+	  .expects = "00..fc, inherit or inherit/00..fc",
+	  .bit = GIVEN_TOS,
+	  .parse = tos_parse,
+	  .print = tos_print,
+	  .help = "TOS of outer packets in hexadecimal; default 0; its ECN bits always follow RFC "
+		  "6040" },
+	{ .name = "pmtudisc",
+	  .bit = GIVEN_PMTUDISC,
+	  .parse = pmtudisc_parse,
+	  .help = "set DF in outer packets (default)" },
+	{ .name = "nopmtudisc",
+	  .bit = GIVEN_PMTUDISC,
+	  .parse = nopmtudisc_parse,
+	  .print = nopmtudisc_print,
+	  .help = "DF of outer packets is that of the inner packet" },
+	{ .name = "ignore-df",
+	  .bit = GIVEN_IGNORE_DF,
+	  .parse = ignore_df_parse,
+	  .print = ignore_df_print,
+	  .help = "with nopmtudisc: the inner DF is not copied" },
+	{ .name = "noignore-df",
+	  .bit = GIVEN_IGNORE_DF,
+	  .parse = noignore_df_parse,
+	  .help = "undo ignore-df (default)" },
+	{ .name = "flowlabel",
+	  .value = "X|inherit",
+	  .expects = "a flow label, 0..fffff, or inherit",
+	  .bit = GIVEN_FLOWLABEL,
+	  .parse = flowlabel_parse,
+	  .print = flowlabel_print,
+	  .help = "flow label in hexadecimal; default 0: of the inner flow" },
+	{ .name = "encaplimit",
+	  .value = "N|none",
+	  .expects = "0..255 or none",
+	  .bit = GIVEN_ENCAPLIMIT,
+	  .parse = encaplimit_parse,
+	  .print = encaplimit_print,
+	  .help = "how many more tunnels a packet may enter, RFC 2473; default 4" },
+	{ .name = "key",
+	  .value = "K",
+	  .expects = "a key: 0..4294967295 or a dotted quad",
+	  .bit = GIVEN_KEY,
+	  .parse = key_parse,
+	  .print = key_print,
+	  .help = "GRE key of both directions" },
+	{ .name = "ikey",
+	  .value = "K",
+	  .expects = "a key: 0..4294967295 or a dotted quad",
+	  .bit = GIVEN_IKEY,
+	  .parse = ikey_parse,
+	  .print = ikey_print,
+	  .help = "GRE key of incoming packets" },
+	{ .name = "okey",
+	  .value = "K",
+	  .expects = "a key: 0..4294967295 or a dotted quad",
+	  .bit = GIVEN_OKEY,
+	  .parse = okey_parse,
+	  .print = okey_print,
+	  .help = "GRE key of outgoing packets" },
+	{ .name = "nokey", .bit = GIVEN_KEY, .parse = nokey_parse, .help = "no GRE key (default)" },
+	{ .name = "noikey",
+	  .bit = GIVEN_IKEY,
+	  .parse = noikey_parse,
+	  .help = "no GRE key of incoming packets" },
+	{ .name = "nookey",
+	  .bit = GIVEN_OKEY,
+	  .parse = nookey_parse,
+	  .help = "no GRE key of outgoing packets" },
+	{ .name = "csum",
+	  .bit = GIVEN_CSUM,
+	  .parse = csum_parse,
+	  .print = csum_print,
+	  .help = "GRE checksums of both directions" },
+	{ .name = "icsum",
+	  .bit = GIVEN_ICSUM,
+	  .parse = icsum_parse,
+	  .print = icsum_print,
+	  .help = "incoming packets have GRE checksums" },
+	{ .name = "ocsum",
+	  .bit = GIVEN_OCSUM,
+	  .parse = ocsum_parse,
+	  .print = ocsum_print,
+	  .help = "outgoing packets get GRE checksums" },
+	{ .name = "nocsum",
+	  .bit = GIVEN_CSUM,
+	  .parse = nocsum_parse,
+	  .help = "no GRE checksums (default)" },
+	{ .name = "noicsum",
+	  .bit = GIVEN_ICSUM,
+	  .parse = noicsum_parse,
+	  .help = "incoming packets have none" },
+	{ .name = "noocsum",
+	  .bit = GIVEN_OCSUM,
+	  .parse = noocsum_parse,
+	  .help = "outgoing packets get none" },
+	{ .name = "seq",
+	  .bit = GIVEN_SEQ,
+	  .parse = seq_parse,
+	  .print = seq_print,
+	  .help = "GRE sequence numbers in both directions; late packets are dropped" },
+	{ .name = "iseq",
+	  .bit = GIVEN_ISEQ,
+	  .parse = iseq_parse,
+	  .print = iseq_print,
+	  .help = "incoming packets are numbered" },
+	{ .name = "oseq",
+	  .bit = GIVEN_OSEQ,
+	  .parse = oseq_parse,
+	  .print = oseq_print,
+	  .help = "outgoing packets are numbered" },
+	{ .name = "noseq",
+	  .bit = GIVEN_SEQ,
+	  .parse = noseq_parse,
+	  .help = "no sequence numbers (default)" },
+	{ .name = "noiseq",
+	  .bit = GIVEN_ISEQ,
+	  .parse = noiseq_parse,
+	  .help = "incoming packets are not numbered" },
+	{ .name = "nooseq",
+	  .bit = GIVEN_OSEQ,
+	  .parse = nooseq_parse,
+	  .help = "outgoing packets are not numbered" },
+	{ .name = "encap",
+	  .value = "WRAP",
+	  .expects = "none, fou or gue",
+	  .bit = GIVEN_ENCAP,
+	  .parse = encap_parse,
+	  .print = encap_print,
+	  .help = "wrap the payload in UDP; `xtun fou add` receives it" },
+	{ .name = "encap-sport",
+	  .value = "N|auto",
+	  .expects = "1..65535 or auto",
+	  .bit = GIVEN_ENCAP_SPORT,
+	  .parse = encap_sport_parse,
+	  .print = encap_sport_print,
+	  .help = "UDP source port; default auto: of the inner flow" },
+	{ .name = "encap-dport",
+	  .value = "N",
+	  .expects = "1..65535",
+	  .bit = GIVEN_ENCAP_DPORT,
+	  .parse = encap_dport_parse,
+	  .print = encap_dport_print,
+	  .help = "UDP destination port" },
+	{ .name = "encap-csum",
+	  .aliases = "encap-udp6-csum",
+	  .bit = GIVEN_ENCAP_CSUM,
+	  .parse = encap_csum_parse,
+	  .print = encap_csum_print,
+	  .help = "UDP checksums" },
+	{ .name = "noencap-csum",
+	  .aliases = "noencap-udp6-csum",
+	  .bit = GIVEN_ENCAP_CSUM,
+	  .parse = noencap_csum_parse,
+	  .help = "UDP checksums of zero (default)" },
+	{ .name = "encap-remcsum",
+	  .bit = GIVEN_ENCAP_REMCSUM,
+	  .parse = encap_remcsum_parse,
+	  .help = "not supported" },
+	{ .name = "noencap-remcsum",
+	  .bit = GIVEN_ENCAP_REMCSUM,
+	  .parse = nothing_parse,
+	  .help = "no remote checksum offload (always)" },
+	{ .name = "external",
+	  .bit = GIVEN_EXTERNAL,
+	  .parse = external_parse,
+	  .help = "not supported" },
+	{ .name = "anchor",
+	  .value = "KIND",
+	  .expects = "auto, dummy, ifb, veth or netkit",
+	  .bit = GIVEN_ANCHOR,
+	  .parse = anchor_parse,
+	  .print = anchor_print,
+	  .help = "kind of device; default auto: the first of dummy, ifb, netkit, veth that the "
+		  "kernel has" },
+};
+
+const size_t tunnel_keyword_count = sizeof(tunnel_keywords) / sizeof(tunnel_keywords[0]);

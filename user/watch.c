@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "watch.h"
+
+#include <errno.h>
+#include <linux/if_arp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+/* A set of devices to watch. */
+struct watch {
+	struct watched {
+		__u32 ifindex;
+		__u32 flags; /* DEVICE_MANUAL or 0 */
+	} * devices;
+	size_t count;
+};
+
+static void watch_add(struct watch *watch, __u32 ifindex, __u32 flags)
+{
+	size_t i;
+
+	for (i = 0; i < watch->count; i++)
+		if (watch->devices[i].ifindex == ifindex) {
+			watch->devices[i].flags |= flags;
+			return;
+		}
+	watch->devices[watch->count++] = (struct watched){ ifindex, flags };
+}
+
+/* Whether a device exists: it did when @want was read, or is one of the tunnels made since. */
+static bool device_exists(const struct model *want, __u32 ifindex)
+{
+	size_t i;
+
+	for (i = 0; i < want->count; i++)
+		if (want->tunnels[i].record.anchor == ifindex)
+			return true;
+	return model_link(want, ifindex);
+}
+
+/* Wherever the host has an address of family @af. */
+static int watch_addressed(struct watch *watch, const struct model *want, int af, struct error *err)
+{
+	__u32 *addressed = NULL;
+	size_t count = 0, i;
+	int ret;
+
+	ret = netlink_addressed(af, &addressed, &count);
+	if (ret)
+		return refuse_kernel(err, ret, "listing the addresses");
+	for (i = 0; i < count; i++) {
+		const struct link *link = model_link(want, addressed[i]);
+
+		if (link && link->type == ARPHRD_ETHER && !model_owns(want, link->ifindex))
+			watch_add(watch, link->ifindex, 0);
+	}
+	free(addressed);
+	return 0;
+}
+
+/*
+ * A tunnel without `dev` may receive wherever the host has an address, as the kernel's tunnels do,
+ * and on the way to its remote. Anchors are only watched when a tunnel runs inside another.
+ */
+static int watch_fill(struct watch *watch, const struct model *want, struct error *err)
+{
+	bool anywhere[FAMILY_MAX] = {};
+	int ret = 0;
+	size_t i;
+
+	watch->devices = calloc(want->manual_count + want->link_count + 2 * want->count + 1,
+				sizeof(*watch->devices));
+	if (!watch->devices)
+		return refuse_kernel(err, -ENOMEM, "listing the devices");
+	for (i = 0; i < want->count; i++)
+		anywhere[want->tunnels[i].record.family] |= !want->tunnels[i].record.link;
+	for (i = 0; i < want->manual_count; i++)
+		watch_add(watch, want->manual[i], DEVICE_MANUAL);
+	if (anywhere[FAMILY_IPV4])
+		ret = watch_addressed(watch, want, AF_INET, err);
+	if (!ret && anywhere[FAMILY_IPV6])
+		ret = watch_addressed(watch, want, AF_INET6, err);
+	if (ret)
+		return ret;
+	for (i = 0; i < want->count; i++) {
+		const struct tunnel *record = &want->tunnels[i].record;
+		const struct link *link = model_link(want, record->route);
+
+		if (record->link && device_exists(want, record->link))
+			watch_add(watch, record->link, 0);
+		else if (link && link->type == ARPHRD_ETHER)
+			watch_add(watch, record->route, 0);
+	}
+	return 0;
+}
+
+static int watch_start(struct state *state, const struct model *want, const struct watched *device,
+		       __u32 known, struct error *err)
+{
+	struct device value = { .flags = device->flags | (known & ~DEVICE_MANUAL) };
+	char name[IFNAMSIZ];
+	int ret;
+
+	/* Written down first: what a filter hangs on must be known when it is to be removed. */
+	ret = devices_put(&state->maps, device->ifindex, &value);
+	if (ret)
+		return refuse_kernel(err, ret, "storing a device");
+	ret = device_attach(state, device->ifindex, model_link_name(want, device->ifindex, name),
+			    &value.flags, err);
+	if (ret)
+		return ret;
+	ret = devices_put(&state->maps, device->ifindex, &value);
+	return ret ? refuse_kernel(err, ret, "storing a device") : 0;
+}
+
+static int watch_stop(struct state *state, const struct model *want, __u32 ifindex, __u32 flags,
+		      struct error *err)
+{
+	char name[IFNAMSIZ];
+	int ret;
+
+	ret = device_detach(state, ifindex, model_link_name(want, ifindex, name), flags, err);
+	if (ret)
+		return ret;
+	ret = devices_delete(&state->maps, ifindex);
+	return ret ? refuse_kernel(err, ret, "forgetting a device") : 0;
+}
+
+int watch_apply(struct state *state, const struct model *want, struct error *err)
+{
+	struct elements now = {};
+	struct watch watch = {};
+	size_t i, j;
+	int ret;
+
+	ret = watch_fill(&watch, want, err);
+	if (ret) {
+		free(watch.devices);
+		return ret;
+	}
+	ret = devices_read(&state->maps, &now);
+	if (ret)
+		refuse_kernel(err, ret, "reading the devices");
+	for (i = 0; i < watch.count && !ret; i++) {
+		__u32 known = 0;
+
+		for (j = 0; j < now.count; j++)
+			if (((__u32 *)now.keys)[j] == watch.devices[i].ifindex)
+				known = ((struct device *)now.values)[j].flags;
+		ret = watch_start(state, want, &watch.devices[i], known, err);
+	}
+	for (i = 0; i < now.count && !ret; i++) {
+		__u32 ifindex = ((__u32 *)now.keys)[i];
+
+		for (j = 0; j < watch.count && watch.devices[j].ifindex != ifindex; j++)
+			;
+		if (j == watch.count)
+			ret = watch_stop(state, want, ifindex,
+					 ((struct device *)now.values)[i].flags, err);
+	}
+	elements_free(&now);
+	free(watch.devices);
+	return ret;
+}
