@@ -2,15 +2,18 @@
 /* The two ends of a measurement: frames that appear to arrive on a device, and their count at the other end. */
 #include "vmlinux.h"
 
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-enum { FRAME_MAX = 2048, PASS = 2, SHOT = 2 };
+enum { FRAME_MAX = 2048, PASS = 2, SHOT = 2, SAMPLE_AT = 1000 };
 
-/* What is sent: set before the program runs. */
+/* What is sent: set before the program runs. Where the frame has a GRE sequence number, each gets the next. */
 __u8 frame[FRAME_MAX];
 __u32 frame_len;
+__u32 sequence_at;
+__u32 sequence;
 
-/* What arrived: how many, and the bytes of the first. */
+/* What arrived: how many, and the bytes of one of them. The first ones may be what the hosts say among themselves. */
 __u64 count;
 __u8 sample[FRAME_MAX];
 __u32 sample_len;
@@ -23,6 +26,11 @@ struct xdp_md {
 SEC("xdp")
 int flood(struct xdp_md *ctx)
 {
+	if (sequence_at) {
+		__be32 *at = (void *)frame + (sequence_at & (FRAME_MAX / 2 - 1));
+
+		*at = bpf_htonl(++sequence);
+	}
 	/* In a form in which every verifier sees that it is 1 .. FRAME_MAX. */
 	bpf_xdp_store_bytes(ctx, 0, frame, ((frame_len - 1) & (FRAME_MAX - 1)) + 1);
 	return PASS;
@@ -33,7 +41,7 @@ int sink(struct __sk_buff *ctx)
 {
 	__u32 len = ((ctx->len - 1) & (FRAME_MAX - 1)) + 1;
 
-	if (!count && !bpf_skb_load_bytes(ctx, 0, sample, len))
+	if (count == SAMPLE_AT && !bpf_skb_load_bytes(ctx, 0, sample, len))
 		sample_len = len;
 	__sync_fetch_and_add(&count, 1);
 	return SHOT;

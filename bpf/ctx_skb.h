@@ -92,6 +92,21 @@ static __always_inline void *ctx_head(ctx_t *ctx, __u32 len)
 }
 
 /*
+ * @len bytes of the packet at @at, which is less than 512, as ctx_head(); @len is a constant.
+ */
+static __always_inline void *ctx_at(ctx_t *ctx, __u32 at, __u32 len)
+{
+	void *data = ctx_begin(ctx) + (at & 0x1ff);
+
+	if (likely(data + len <= ctx_end(ctx)))
+		return data;
+	if (ctx->len < at + len || bpf_skb_pull_data(ctx, at + len))
+		return NULL;
+	data = ctx_begin(ctx) + (at & 0x1ff);
+	return data + len <= ctx_end(ctx) ? data : NULL;
+}
+
+/*
  * Make room for @len bytes behind the Ethernet header, as an outer header of @flags
  * (BPF_F_ADJ_ROOM_ENCAP_*). The kernel notes where the inner packet begins and how to segment it.
  * gso_size stays (FIXED_GSO), and so does a checksum that a device has verified: what is added
@@ -150,10 +165,10 @@ static __always_inline int ctx_become_ipv4(ctx_t *ctx)
 	return bpf_skb_vlan_pop(ctx) || bpf_skb_vlan_pop(ctx) ? -1 : 0;
 }
 
-/* A hash of the flow that the packet belongs to; asked before the outer headers are there. */
-static __always_inline __u32 ctx_flow_hash(ctx_t *ctx)
+/* The hash of the flow that somebody found for the packet, 0: nobody did. */
+static __always_inline __u32 ctx_hash(const ctx_t *ctx)
 {
-	return bpf_get_hash_recalc(ctx);
+	return ctx->hash;
 }
 
 /* Cut the packet to @len bytes; a GSO packet becomes a plain one. */

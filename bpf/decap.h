@@ -94,12 +94,12 @@ static __always_inline __be16 kind_eth_proto(__u8 kind)
 	return kind == INNER_IPV6 ? bpf_htons(WIRE_ETH_P_IPV6) : bpf_htons(WIRE_ETH_P_MPLS);
 }
 
+/* BPF_F_ADJ_ROOM_DECAP_L4_GRE, _L4_UDP, _IPXIP4 and _IPXIP6, younger than the headers. */
+enum { POP_GRE = 1 << 9, POP_UDP = 1 << 10, POP_IPXIP4 = 1 << 11, POP_IPXIP6 = 1 << 12 };
+
 /* What ctx_pop() should tell the kernel. */
 static __always_inline __u64 pop_flags(enum family family, const struct headers *h)
 {
-	/* BPF_F_ADJ_ROOM_DECAP_L4_GRE, _L4_UDP, _IPXIP4 and _IPXIP6, younger than the headers. */
-	enum { POP_GRE = 1 << 9, POP_UDP = 1 << 10, POP_IPXIP4 = 1 << 11, POP_IPXIP6 = 1 << 12 };
-
 	if (h->wrap)
 		return POP_UDP;
 	if (h->gre)
@@ -108,12 +108,13 @@ static __always_inline __u64 pop_flags(enum family family, const struct headers 
 }
 
 /*
- * Take one packet that belongs to @end apart. @tos: of the outer header. Returns a verdict or a
+ * Take one packet that belongs to @end apart. @plain: known beforehand to have nothing between the
+ * outer IP header and the inner packet. @outer_tos: of the outer header. Returns a verdict or a
  * refusal.
  */
-static __always_inline int decap_packet(ctx_t *ctx, enum family family, const struct endpoint *end,
-					const struct headers *h, __u8 outer_tos,
-					struct cpu_state *state)
+static __always_inline int decap_packet(ctx_t *ctx, enum family family, bool plain,
+					const struct endpoint *end, const struct headers *h,
+					__u8 outer_tos, struct cpu_state *state)
 {
 	struct inner_found in;
 	struct ethhdr *eth;
@@ -121,18 +122,16 @@ static __always_inline int decap_packet(ctx_t *ctx, enum family family, const st
 
 	if (unlikely(!h->len))
 		return REFUSE(outer_length);
-	if (unlikely(h->refusal))
+	if (!plain && unlikely(h->refusal))
 		return h->refusal;
 	if (unlikely(!(h->kind & end->inner)))
 		return REFUSE(payload_proto);
-	if (h->wrap) {
-		err = wrap_check(ctx, h);
+	if (!plain) {
+		err = h->wrap ? wrap_check(ctx, h) : 0;
+		err = err ?: payload_check(ctx, end, h);
 		if (unlikely(err))
 			return err;
 	}
-	err = payload_check(ctx, end, h);
-	if (unlikely(err))
-		return err;
 	err = inner_check(ctx, h, &in);
 	if (unlikely(err))
 		return err;
@@ -164,7 +163,7 @@ static __always_inline int decap_packet(ctx_t *ctx, enum family family, const st
 	if (family == FAMILY_IPV4 && h->kind == INNER_MPLS &&
 	    unlikely(ctx_len(ctx) - h->hlen < WIRE_ETH_HLEN + IPV4_HLEN))
 		return REFUSE(pop_failed);
-	if (unlikely(ctx_pop(ctx, h->hlen, pop_flags(family, h))))
+	if (unlikely(ctx_pop(ctx, h->hlen, plain ? POP_IPXIP4 : pop_flags(family, h))))
 		return REFUSE(pop_failed);
 
 	state->rx_packets++;
@@ -173,7 +172,7 @@ static __always_inline int decap_packet(ctx_t *ctx, enum family family, const st
 }
 
 /* The rest for a packet over IPv4 whose headers are read as far as they tell whose it is. */
-static __always_inline int decap4_found(ctx_t *ctx, const struct endpoint4_key *found,
+static __always_inline int decap4_found(ctx_t *ctx, bool plain, const struct endpoint4_key *found,
 					struct headers *h, __u8 tos, __u32 tot_len)
 {
 	struct endpoint4_key key = *found;
@@ -193,9 +192,9 @@ static __always_inline int decap4_found(ctx_t *ctx, const struct endpoint4_key *
 	} else {
 		ret = outer4_check(ctx, h);
 		if (likely(!ret)) {
-			if (!h->wrap)
+			if (plain || !h->wrap)
 				h->len = outer_len(ctx, tot_len, h->ip_hlen);
-			ret = decap_packet(ctx, FAMILY_IPV4, end, h, tos, state);
+			ret = decap_packet(ctx, FAMILY_IPV4, plain, end, h, tos, state);
 		}
 	}
 	return likely(ret >= 0) ? ret : drop_count(end->id, ret, CTX_DROP);
@@ -229,7 +228,7 @@ __noinline int decap4_wrapped(ctx_t *ctx)
 	key.ip_proto = h.ip_proto;
 	key.key = h.key;
 	key.keyed = !!(h.gre_flags & GRE_KEY);
-	return decap4_found(ctx, &key, &h, tos, tot_len);
+	return decap4_found(ctx, false, &key, &h, tos, tot_len);
 }
 
 /*
@@ -242,7 +241,7 @@ enum { DECAP_WRAPPED = CTX_NEXT - 1 };
 static __noinline int decap4(ctx_t *ctx)
 {
 	struct endpoint4_key key = {};
-	struct headers h = {};
+	struct headers h = { .ip_hlen = IPV4_HLEN, .hlen = IPV4_HLEN };
 	const struct iphdr *ip;
 	void *head;
 
@@ -250,8 +249,8 @@ static __noinline int decap4(ctx_t *ctx)
 	if (unlikely(!head))
 		return CTX_NEXT;
 	ip = head + WIRE_ETH_HLEN;
-	h.kind = payload_ip_kind(ip->protocol);
-	if (!h.kind && ip->protocol != WIRE_IPPROTO_GRE && ip->protocol != WIRE_IPPROTO_UDP) {
+	if (!payload_ip_kind(ip->protocol) && ip->protocol != WIRE_IPPROTO_GRE &&
+	    ip->protocol != WIRE_IPPROTO_UDP) {
 		if (unlikely(ip->protocol == IPPROTO_ICMP))
 			learn4(ctx);
 		return CTX_NEXT;
@@ -263,13 +262,20 @@ static __noinline int decap4(ctx_t *ctx)
 	if (unlikely(ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET) || ip->version != 4 ||
 		     ip->ihl < 5 || !ip->daddr))
 		return CTX_NEXT;
-	if (!h.kind)
-		return DECAP_WRAPPED;
-	h.ip_hlen = h.hlen = ip->ihl * 4;
 	key.local = ip->daddr;
 	key.remote = ip->saddr;
-	key.ip_proto = ip->protocol;
-	return decap4_found(ctx, &key, &h, ip->tos, bpf_ntohs(ip->tot_len));
+	/* The same code for headers whose length is known beforehand. */
+	if (likely(ip->ihl == 5 && ip->protocol == WIRE_IPPROTO_IPIP)) {
+		key.ip_proto = WIRE_IPPROTO_IPIP;
+		h.kind = INNER_IPV4;
+		return decap4_found(ctx, true, &key, &h, ip->tos, bpf_ntohs(ip->tot_len));
+	}
+	if (ip->ihl == 5 && ip->protocol == WIRE_IPPROTO_IPV6) {
+		key.ip_proto = WIRE_IPPROTO_IPV6;
+		h.kind = INNER_IPV6;
+		return decap4_found(ctx, true, &key, &h, ip->tos, bpf_ntohs(ip->tot_len));
+	}
+	return DECAP_WRAPPED;
 }
 
 /* Destination options before the payload, as tunnels with an encapsulation limit send them.
@@ -331,7 +337,7 @@ __noinline int decap6(ctx_t *ctx)
 	if (unlikely(end->flags & ENDPOINT_CLAIM))
 		ret = REFUSE(wrong_remote);
 	else
-		ret = decap_packet(ctx, FAMILY_IPV6, end, &h, tos, state);
+		ret = decap_packet(ctx, FAMILY_IPV6, false, end, &h, tos, state);
 	return likely(ret >= 0) ? ret : drop_count(end->id, ret, CTX_DROP);
 }
 

@@ -25,19 +25,37 @@ static __always_inline int encap_too_big(ctx_t *ctx, const struct tunnel *t,
  * The encapsulation limit to send: one less than a limit that the inner packet brings from a tunnel
  * before, which it must not exceed, else the tunnel's own (RFC 2473 section 4.1.1, ip6_tnl_xmit()).
  */
-__noinline int encap_limit(ctx_t *ctx, const struct tunnel *t, struct inner_packet *in)
+__noinline int encap_limit(ctx_t *ctx, __u32 own)
 {
 	struct options6 options = {};
 
-	if (!t || !in)
-		return REFUSE(push_failed);
-	in->encap_limit = t->encap_limit;
-	if (in->kind != INNER_IPV6 || in->next != WIRE_IPPROTO_DSTOPTS ||
-	    options6_read(ctx, WIRE_ETH_HLEN + IPV6_HLEN, &options) || !options.found)
-		return 0;
-	if (!options.limit)
-		return REFUSE(encap_limit);
-	in->encap_limit = options.limit - 1;
+	if (options6_read(ctx, WIRE_ETH_HLEN + IPV6_HLEN, &options) || !options.found)
+		return own & 0xff;
+	return options.limit ? options.limit - 1 : REFUSE(encap_limit);
+}
+
+/* What only tunnels with TUNNEL_SPECIAL ask of a packet. Returns 0 or a refusal. */
+static __always_inline int encap_special(ctx_t *ctx, const struct tunnel *t,
+					 struct inner_packet *in)
+{
+	int limit;
+
+	if (unlikely(t->flags & TUNNEL_NO_REMOTE))
+		return REFUSE(no_peer);
+	/* What each segment must have anew cannot be written before they are made. */
+	if (unlikely(t->flags & TUNNEL_PER_SEGMENT && ctx_gso_size(ctx)))
+		return REFUSE(gso);
+	if (t->flags & TUNNEL_ENCAP_LIMIT) {
+		in->encap_limit = t->encap_limit;
+		if (in->kind == INNER_IPV6 && unlikely(in->next == WIRE_IPPROTO_DSTOPTS)) {
+			limit = encap_limit(ctx, t->encap_limit);
+			if (limit < 0)
+				return limit;
+			in->encap_limit = limit;
+		}
+	}
+	if (t->flags & TUNNEL_SHOWS_FLOW)
+		in->hash = ctx_hash(ctx) ?: flow_hash(ctx, in->kind);
 	return 0;
 }
 
@@ -50,7 +68,7 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 					int *verdict)
 {
 	struct route route;
-	struct inner_packet in = {};
+	struct inner_packet in;
 	__u32 hlen;
 	int err;
 
@@ -59,17 +77,10 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 		return err;
 	if (unlikely(!(in.kind & t->inner)))
 		return REFUSE(inner_proto);
-	if (unlikely(address_any(&t->remote)))
-		return REFUSE(no_peer);
-	/* What each segment must have anew cannot be written before they are made. */
-	if (unlikely(t->flags & TUNNEL_PER_SEGMENT && ctx_gso_size(ctx)))
-		return REFUSE(gso);
-	if (t->family == FAMILY_IPV6 && in.kind == INNER_IPV6) {
-		err = encap_limit(ctx, t, &in);
+	if (t->flags & TUNNEL_SPECIAL) {
+		err = encap_special(ctx, t, &in);
 		if (unlikely(err))
 			return err;
-	} else {
-		in.encap_limit = t->encap_limit;
 	}
 
 	route.tos = ecn_encap(t->flags & TUNNEL_TOS_INHERIT ? in.tos : t->tos, in.tos);
@@ -81,9 +92,6 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 	if (unlikely(route.mtu && inner_wire_len(ctx, &in, route.mtu - hlen) + hlen > route.mtu))
 		return encap_too_big(ctx, t, &in, route.mtu - hlen, verdict);
 
-	/* Read before it would be that of the outer packet. */
-	if (t->wrap != WRAP_NONE || (t->family == FAMILY_IPV6 && !t->flowlabel))
-		in.hash = ctx_flow_hash(ctx);
 	if (unlikely(in.kind == INNER_MPLS) && ctx_become_ipv4(ctx))
 		return REFUSE(push_failed);
 
@@ -92,7 +100,7 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 	 * forgets it with the header), knows where its inner headers are: the kernel then takes the
 	 * room without the note, and segments it as iptunnel_handle_offloads() would have it.
 	 */
-	if (unlikely(ctx_push(ctx, hlen, outer_push_flags(t))) && ctx_push(ctx, hlen, 0))
+	if (unlikely(ctx_push(ctx, hlen, t->room_flags)) && ctx_push(ctx, hlen, 0))
 		return REFUSE(push_failed);
 	/* From here on the packet is changed: there is no way back but to drop it. */
 	err = outer_write(ctx, t, &in, &route, &state->route, hlen);

@@ -63,9 +63,22 @@ struct options6 {
 __noinline int options6_read(ctx_t *ctx, __u32 at, struct options6 *options)
 {
 	struct options6_walk walk = { .at = 2 };
+	const __u8 *bytes;
 	__u32 len;
 
-	if (!options || bpf_skb_load_bytes(ctx, at, walk.bytes, 8))
+	if (!options)
+		return -1;
+	/* What every tunnel sends. */
+	bytes = ctx_at(ctx, at, IPV6_LIMIT_HLEN);
+	if (likely(bytes && !bytes[1] && bytes[2] == IPV6_OPT_ENCAP_LIMIT && bytes[3] == 1 &&
+		   bytes[5] == IPV6_OPT_PADN && bytes[6] == 1)) {
+		options->hlen = IPV6_LIMIT_HLEN;
+		options->next = bytes[0];
+		options->found = 1;
+		options->limit = bytes[4];
+		return 0;
+	}
+	if (bpf_skb_load_bytes(ctx, at, walk.bytes, 8))
 		return -1;
 	len = (walk.bytes[1] + 1) * 8;
 	if (len > OPTIONS6_MAX)

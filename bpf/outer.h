@@ -7,45 +7,10 @@
 #include "route.h"
 #include "wrap.h"
 
-/* What ctx_push() must tell the kernel about them. */
-static __always_inline __u64 outer_push_flags(const struct tunnel *t)
-{
-	__u64 flags = 0;
-
-	switch ((enum family)t->family) {
-	case FAMILY_IPV4:
-		flags = BPF_F_ADJ_ROOM_ENCAP_L3_IPV4;
-		break;
-	case FAMILY_IPV6:
-		flags = BPF_F_ADJ_ROOM_ENCAP_L3_IPV6;
-		break;
-	case FAMILY_MAX:
-		break;
-	}
-	switch ((enum wrap)t->wrap) {
-	case WRAP_FOU:
-	case WRAP_GUE:
-		return flags | BPF_F_ADJ_ROOM_ENCAP_L4_UDP;
-	case WRAP_NONE:
-	case WRAP_MAX:
-		break;
-	}
-	switch ((enum payload)t->payload) {
-	case PAYLOAD_GRE:
-		return flags | BPF_F_ADJ_ROOM_ENCAP_L4_GRE;
-	case PAYLOAD_IP:
-	case PAYLOAD_MAX:
-		break;
-	}
-	return flags;
-}
-
 /* The protocol that the outer IP header announces. */
 static __always_inline __u8 outer_ip_proto(const struct tunnel *t, const struct inner_packet *in)
 {
-	if (unlikely(t->wrap != WRAP_NONE))
-		return WIRE_IPPROTO_UDP;
-	return payload_ip_protocol(t->payload, in->kind);
+	return t->ip_proto ?: payload_ip_proto(in->kind);
 }
 
 /*
@@ -131,24 +96,24 @@ static __always_inline int ipv6_write(ctx_t *ctx, void *to, const struct tunnel 
 	return 0;
 }
 
-/* The headers between the outer IP header and the inner packet. */
-__noinline int outer_write_rest(ctx_t *ctx, const struct tunnel *t,
-				       const struct inner_packet *in)
+/* The headers between the outer IP header and an inner packet of @kind. */
+__noinline int outer_write_rest(ctx_t *ctx, const struct tunnel *t, __u8 kind, __u32 eth_proto,
+				__u32 hash)
 {
 	__u32 at, wrap;
 	int err;
 
-	if (!t || !in)
+	if (!t)
 		return REFUSE(push_failed);
 	at = wrap = WIRE_ETH_HLEN + outer_ip_hlen(t);
 	if (t->wrap != WRAP_NONE) {
-		err = wrap_write(ctx, t, at, payload_ip_protocol(t->payload, in->kind), in->hash);
+		err = wrap_write(ctx, t, at, payload_ip_protocol(t->payload, kind), hash);
 		if (err)
 			return err;
 		at += UDP_HLEN + (t->wrap == WRAP_GUE ? GUE_HLEN : 0);
 	}
-	err = payload_write(ctx, t, at, in->eth_proto);
-	if (!err && t->flags & TUNNEL_WRAP_CSUM)
+	err = payload_write(ctx, t, at, eth_proto);
+	if (!err && unlikely(t->flags & TUNNEL_WRAP_CSUM))
 		err = wrap_finish(ctx, wrap);
 	return err;
 }
@@ -182,7 +147,7 @@ static __always_inline int outer_write(ctx_t *ctx, const struct tunnel *t,
 	}
 	if (t->wrap == WRAP_NONE && t->payload == PAYLOAD_IP)
 		return 0;
-	return outer_write_rest(ctx, t, in);
+	return outer_write_rest(ctx, t, in->kind, in->eth_proto, in->hash);
 }
 
 #endif

@@ -54,7 +54,11 @@ static __always_inline int payload_read(ctx_t *ctx, struct headers *h)
 static __always_inline int payload_check(ctx_t *ctx, const struct endpoint *end,
 					 const struct headers *h)
 {
-	return h->gre ? gre_check(ctx, end, h) : 0;
+	/* A plain packet for a plain tunnel. */
+	if (likely(!h->gre ||
+		   (!(h->gre_flags & GRE_CSUM) && !(end->flags & (ENDPOINT_CSUM | ENDPOINT_SEQ)))))
+		return 0;
+	return gre_check(ctx, end, h);
 }
 
 #endif

@@ -18,52 +18,63 @@ static __always_inline __u32 gre_sequence_next(__u32 id)
 	return sequence ? __sync_fetch_and_add(&sequence->out, 1) : 0;
 }
 
+/* The checksum of the packet from the GRE header at @at on. Returns 0 or a refusal. */
+__noinline int gre_checksum_write(ctx_t *ctx, __u32 at)
+{
+	__u32 sum = 0;
+	__sum16 *check;
+
+	if (!checksum_range(ctx, at, ctx_len(ctx), &sum))
+		return REFUSE(push_failed);
+	check = ctx_at(ctx, at + GRE_HLEN, sizeof(*check));
+	if (!check)
+		return REFUSE(push_failed);
+	*check = checksum_fold(sum);
+	return 0;
+}
+
 /*
  * Write the header of tunnel @t at @at bytes from the start of the packet, in front of an inner
  * packet of @eth_proto. Returns 0 or a refusal.
  */
 __noinline int gre_write(ctx_t *ctx, const struct tunnel *t, __u32 at, __be16 eth_proto)
 {
-	__u32 flags, len = GRE_HLEN, sum = 0;
-	__be32 key, sequence = 0;
-	__sum16 check;
-	struct {
-		__be16 flags, eth_proto;
-		__be32 fields[3];
-	} gre = { .eth_proto = eth_proto };
+	__u16 flags = 0;
+	__be32 *field;
+	__be16 *gre;
 
-	if (!t)
+	gre = ctx_at(ctx, at, GRE_HLEN);
+	if (unlikely(!gre || !t))
 		return REFUSE(push_failed);
-	flags = t->flags;
-	key = t->okey;
-	if (flags & TUNNEL_OSEQ) {
-		sequence = bpf_htonl(gre_sequence_next(t->id));
-		gre.flags |= bpf_htons(GRE_SEQ);
-		len += GRE_FIELD;
-	}
-	if (flags & TUNNEL_OKEY) {
-		gre.flags |= bpf_htons(GRE_KEY);
-		len += GRE_FIELD;
-	}
-	if (unlikely(flags & TUNNEL_OCSUM)) {
-		gre.flags |= bpf_htons(GRE_CSUM);
-		len += GRE_FIELD;
-		gre.fields[1] = flags & TUNNEL_OKEY ? key : sequence;
-	} else {
-		gre.fields[0] = flags & TUNNEL_OKEY ? key : sequence;
-		gre.fields[1] = sequence;
-	}
-	gre.fields[2] = sequence;
-	if (bpf_skb_store_bytes(ctx, at, &gre, len, 0))
-		return REFUSE(push_failed);
-	if (likely(!(flags & TUNNEL_OCSUM)))
+	gre[1] = eth_proto;
+	if (likely(!(t->flags & (TUNNEL_OCSUM | TUNNEL_OKEY | TUNNEL_OSEQ)))) {
+		gre[0] = 0;
 		return 0;
-	if (!checksum_range(ctx, at, ctx_len(ctx), &sum))
-		return REFUSE(push_failed);
-	check = checksum_fold(sum);
-	return bpf_skb_store_bytes(ctx, at + GRE_HLEN, &check, sizeof(check), 0)
-		       ? REFUSE(push_failed)
-		       : 0;
+	}
+	if (t->flags & TUNNEL_OCSUM)
+		flags |= GRE_CSUM;
+	if (t->flags & TUNNEL_OKEY)
+		flags |= GRE_KEY;
+	if (t->flags & TUNNEL_OSEQ)
+		flags |= GRE_SEQ;
+	gre[0] = bpf_htons(flags);
+	field = (void *)(gre + 2);
+	if (t->flags & TUNNEL_OCSUM) {
+		if ((void *)(field + 1) > ctx_end(ctx))
+			return REFUSE(push_failed);
+		*field++ = 0;
+	}
+	if (t->flags & TUNNEL_OKEY) {
+		if ((void *)(field + 1) > ctx_end(ctx))
+			return REFUSE(push_failed);
+		*field++ = t->okey;
+	}
+	if (t->flags & TUNNEL_OSEQ) {
+		if ((void *)(field + 1) > ctx_end(ctx))
+			return REFUSE(push_failed);
+		*field = bpf_htonl(gre_sequence_next(t->id));
+	}
+	return t->flags & TUNNEL_OCSUM ? gre_checksum_write(ctx, at) : 0;
 }
 
 /* What an ethertype announces, 0: nothing that a mode carries. */
@@ -82,36 +93,34 @@ static __always_inline __u8 gre_kind(__be16 eth_proto)
  */
 static __always_inline int gre_read(ctx_t *ctx, struct headers *h)
 {
-	struct {
-		__be16 flags, eth_proto;
-		__be32 fields[3];
-	} gre = {};
-	__u32 fields = 0, at = WIRE_ETH_HLEN + h->hlen;
+	const __be32 *field;
+	const __be16 *gre;
 
-	if (bpf_skb_load_bytes(ctx, at, &gre, GRE_HLEN))
+	gre = ctx_at(ctx, WIRE_ETH_HLEN + h->hlen, GRE_HLEN);
+	if (unlikely(!gre))
 		return -1;
-	h->gre_flags = bpf_ntohs(gre.flags);
-	if (h->gre_flags & (GRE_ROUTING | GRE_VERSION))
+	h->gre_flags = bpf_ntohs(gre[0]);
+	if (unlikely(h->gre_flags & (GRE_ROUTING | GRE_VERSION)))
 		return -1;
 	h->gre = h->hlen;
-	h->kind = gre_kind(gre.eth_proto);
+	h->kind = gre_kind(gre[1]);
 	h->hlen += GRE_HLEN;
-	if (likely(!(h->gre_flags & (GRE_CSUM | GRE_KEY | GRE_SEQ))))
-		return 0;
-	fields += h->gre_flags & GRE_CSUM ? 1 : 0;
+	if (h->gre_flags & GRE_CSUM)
+		h->hlen += GRE_FIELD;
 	if (h->gre_flags & GRE_KEY) {
-		if (bpf_skb_load_bytes(ctx, at + GRE_HLEN + fields * GRE_FIELD, &h->key, GRE_FIELD))
+		field = ctx_at(ctx, WIRE_ETH_HLEN + h->hlen, GRE_FIELD);
+		if (unlikely(!field))
 			return -1;
-		fields++;
+		h->key = *field;
+		h->hlen += GRE_FIELD;
 	}
-	if (h->gre_flags & GRE_SEQ) {
-		if (bpf_skb_load_bytes(ctx, at + GRE_HLEN + fields * GRE_FIELD, &h->sequence,
-				       GRE_FIELD))
+	if (unlikely(h->gre_flags & GRE_SEQ)) {
+		field = ctx_at(ctx, WIRE_ETH_HLEN + h->hlen, GRE_FIELD);
+		if (unlikely(!field))
 			return -1;
-		h->sequence = bpf_ntohl(h->sequence);
-		fields++;
+		h->sequence = bpf_ntohl(*field);
+		h->hlen += GRE_FIELD;
 	}
-	h->hlen += fields * GRE_FIELD;
 	return 0;
 }
 

@@ -14,7 +14,7 @@
 
 #include "checksum.h"
 
-/* The flow's port: udp_flow_src_port(), with the same hash. */
+/* The flow's port, in the range that udp_flow_src_port() takes it from. */
 static __always_inline __be16 wrap_sport(const struct tunnel *t, __u32 hash)
 {
 	if (t->sport)
@@ -31,26 +31,28 @@ static __always_inline __be16 wrap_sport(const struct tunnel *t, __u32 hash)
 static __always_inline int wrap_write(ctx_t *ctx, const struct tunnel *t, __u32 at, __u8 ip_proto,
 				      __u32 hash)
 {
-	struct {
-		struct udphdr udp;
-		__u8 gue[GUE_HLEN];
-	} wrap = { .udp = { .source = wrap_sport(t, hash),
-			    .dest = t->dport,
-			    .len = bpf_htons(ctx_len(ctx) - at) },
-		   .gue = { 0, ip_proto, 0, 0 } };
-	__u32 len = UDP_HLEN;
+	struct udphdr *udp = ctx_at(ctx, at, sizeof(*udp));
+	__be32 *gue;
 
+	if (unlikely(!udp))
+		return REFUSE(push_failed);
+	udp->source = wrap_sport(t, hash);
+	udp->dest = t->dport;
+	udp->len = bpf_htons(ctx_len(ctx) - at);
+	udp->check = 0;
 	switch ((enum wrap)t->wrap) {
 	case WRAP_NONE:
-	case WRAP_MAX:
-		return 0;
 	case WRAP_FOU:
+	case WRAP_MAX:
 		break;
 	case WRAP_GUE:
-		len += GUE_HLEN;
+		gue = (void *)(udp + 1);
+		if (unlikely((void *)(gue + 1) > ctx_end(ctx)))
+			return REFUSE(push_failed);
+		*gue = bpf_htonl((__u32)ip_proto << 16);
 		break;
 	}
-	return bpf_skb_store_bytes(ctx, at, &wrap, len, 0) ? REFUSE(push_failed) : 0;
+	return 0;
 }
 
 /* Fill in the checksum of the UDP header at @at, when all behind it is there. Returns 0 or a
@@ -76,33 +78,35 @@ __noinline int wrap_finish(ctx_t *ctx, __u32 at)
  */
 static __always_inline int wrap_read_gue(ctx_t *ctx, struct headers *h)
 {
-	__u32 at = WIRE_ETH_HLEN + h->hlen;
-	__be32 private;
-	struct {
+	const struct {
 		__u8 version, ip_proto;
 		__be16 flags;
-	} gue;
+	} *gue = ctx_at(ctx, WIRE_ETH_HLEN + h->hlen, GUE_HLEN);
+	const __be32 *private;
 
-	if (bpf_skb_load_bytes(ctx, at, &gue, sizeof(gue)))
+	if (unlikely(!gue))
 		return -1;
-	switch (gue.version >> GUE_VERSION_SHIFT) {
+	switch (gue->version >> GUE_VERSION_SHIFT) {
 	case 0:
 		break;
 	case 1:
-		h->ip_proto = gue.version >> 4 == 4 ? WIRE_IPPROTO_IPIP : WIRE_IPPROTO_IPV6;
-		return gue.version >> 4 == 4 || gue.version >> 4 == 6 ? 0 : -1;
+		h->ip_proto = gue->version >> 4 == 4 ? WIRE_IPPROTO_IPIP : WIRE_IPPROTO_IPV6;
+		return gue->version >> 4 == 4 || gue->version >> 4 == 6 ? 0 : -1;
 	default:
 		return -1;
 	}
-	if (gue.version & GUE_CONTROL)
+	if (unlikely(gue->version & GUE_CONTROL))
 		return -1;
-	h->hlen += GUE_HLEN + (gue.version & GUE_HLEN_MASK) * 4;
-	h->ip_proto = gue.ip_proto;
-	if (likely(!gue.flags))
-		return 0;
-	if (gue.flags != bpf_htons(GUE_PRIVATE) || !(gue.version & GUE_HLEN_MASK) ||
-	    bpf_skb_load_bytes(ctx, at + GUE_HLEN, &private, sizeof(private)) || private)
+	h->ip_proto = gue->ip_proto;
+	if (unlikely(gue->flags)) {
 		h->refusal = REFUSE(wrap_header);
+		if (gue->flags == bpf_htons(GUE_PRIVATE) && gue->version & GUE_HLEN_MASK) {
+			private = (void *)(gue + 1);
+			if ((void *)(private + 1) <= ctx_end(ctx) && !*private)
+				h->refusal = 0;
+		}
+	}
+	h->hlen += GUE_HLEN + (gue->version & GUE_HLEN_MASK) * 4;
 	return 0;
 }
 
@@ -112,31 +116,32 @@ static __always_inline int wrap_read_gue(ctx_t *ctx, struct headers *h)
  */
 static __always_inline int wrap_read(ctx_t *ctx, enum family family, struct headers *h)
 {
-	__u32 at = WIRE_ETH_HLEN + h->hlen, zero = 0, len;
+	__u32 zero = 0, len;
 	struct port_key key = { .family = family };
+	const struct udphdr *udp;
 	const struct config *cfg;
 	const struct port *port;
-	struct udphdr udp;
 
 	cfg = bpf_map_lookup_elem(&config, &zero);
-	if (likely(!cfg || !cfg->ports) || bpf_skb_load_bytes(ctx, at, &udp, sizeof(udp)))
+	if (likely(!cfg || !cfg->ports))
 		return -1;
-	if (!(cfg->ports >> (bpf_ntohs(udp.dest) & 63) & 1))
+	udp = ctx_at(ctx, WIRE_ETH_HLEN + h->hlen, sizeof(*udp));
+	if (unlikely(!udp) || !(cfg->ports >> (bpf_ntohs(udp->dest) & 63) & 1))
 		return -1;
-	key.port = udp.dest;
+	key.port = udp->dest;
 	port = bpf_map_lookup_elem(&ports, &key);
 	if (!port)
 		return -1;
 	h->wrap = h->hlen;
 	h->hlen += UDP_HLEN;
-	len = bpf_ntohs(udp.len);
+	len = bpf_ntohs(udp->len);
 	if (!ctx_gso_size(ctx)) {
 		if (len < UDP_HLEN || h->wrap + len > h->len)
 			h->refusal = REFUSE(wrap_header);
 		else
 			h->len = h->wrap + len;
 	}
-	h->wrap_check = udp.check;
+	h->wrap_check = udp->check;
 	switch ((enum wrap)port->wrap) {
 	case WRAP_FOU:
 		h->ip_proto = port->ip_proto;

@@ -52,6 +52,13 @@ enum tunnel_flags {
 	TUNNEL_FLOWLABEL_INHERIT = 1 << 11, /* IPv6 in IPv6: the inner flow label */
 	TUNNEL_ENCAP_LIMIT = 1 << 12,       /* IPv6: send an encapsulation limit, RFC 2473 */
 
+	TUNNEL_NO_REMOTE = 1 << 13,  /* remote any */
+	TUNNEL_SHOWS_FLOW = 1 << 14, /* a port or label of the outer headers is of the inner flow */
+
+	/* What a simple tunnel has none of, looked at in one step. */
+	TUNNEL_SPECIAL = TUNNEL_NO_REMOTE | TUNNEL_SHOWS_FLOW | TUNNEL_ENCAP_LIMIT | TUNNEL_OCSUM |
+			 TUNNEL_OSEQ | TUNNEL_WRAP_CSUM,
+
 	/* What differs from segment to segment, so that packets must be cut before they come to us.
 	 */
 	TUNNEL_PER_SEGMENT = TUNNEL_OCSUM | TUNNEL_OSEQ | TUNNEL_WRAP_CSUM,
@@ -84,10 +91,12 @@ struct tunnel {
 	__be16 dport;      /* of the wrap */
 	__u16 sport_min;   /* host byte order */
 	__u16 sport_count; /* ports in the range */
-	__u16 mtu;   /* what xtun set on the anchor, so that a user's own choice is told apart */
-	__u8 kind;   /* enum anchor_kind, for user space */
-	__u8 mac[6]; /* the anchor's */
-	__u8 pad[3];
+	__u16 mtu;     /* what xtun set on the anchor, so that a user's own choice is told apart */
+	__u8 kind;     /* enum anchor_kind, for user space */
+	__u8 mac[6];   /* the anchor's */
+	__u8 ip_proto; /* what the outer IP header announces; 0: depends on the inner packet */
+	__u8 room_flags; /* BPF_F_ADJ_ROOM_ENCAP_*: what the kernel has to know for segmentation */
+	__u8 pad;
 	__u32 id; /* index in `cpu_state`: the smallest number that no other tunnel has */
 };
 _Static_assert(sizeof(struct tunnel) == 108, "struct tunnel is part of the layout");

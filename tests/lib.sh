@@ -52,9 +52,10 @@ finish() { [ "$failed" = 0 ]; exit; }
 # check NAME CMD... - run CMD, a test, and print its result line
 # The test runs in a subshell: it may leave at any point by `die` or `skip_test`, and what it
 # started in the background ends with it.
+# With XTUN_TIMES set it says how long that took.
 check()
 {
-	local name=$1 status
+	local name=$1 status start=${EPOCHREALTIME/./}
 	shift
 
 	( trap 'jobs_end' EXIT; "$@" ) >"$tmp/log" 2>&1 </dev/null
@@ -67,6 +68,7 @@ check()
 		sed '$d; s/^/  /' "$tmp/log" | tail -n 40
 		;;
 	esac
+	[ -z "${XTUN_TIMES:-}" ] || echo "  took $(((${EPOCHREALTIME/./} - start) / 1000)) ms"
 }
 
 # check_script NAME CMD... - run CMD, which prints result lines itself, and count its failures
@@ -138,8 +140,8 @@ host()
 {
 	local name
 
+	run ip -b - < <(for name; do echo "netns add $(ns "$name")"; done)
 	for name; do
-		run ip netns add "$(ns "$name")"
 		run on "$name" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 \
 			net.ipv6.conf.default.disable_ipv6=1 net.ipv4.ping_group_range="0 65535"
 		run ip -n "$(ns "$name")" link set lo up
@@ -151,9 +153,9 @@ hosts_drop()
 {
 	local name
 
-	for name in $(ip netns list | sed -n "s/^\\(xtun-test-$$-[^ ]*\\).*/\\1/p"); do
-		ip netns del "$name"
-	done
+	for name in "/run/netns/xtun-test-$$-"*; do
+		[ ! -e "$name" ] || echo "netns del ${name##*/}"
+	done | ip -b -
 }
 
 # cable HOST DEV ADDRESS HOST DEV ADDRESS - ADDRESS may be "-"
@@ -167,16 +169,23 @@ cable()
 # address HOST DEV ADDRESS - set the device up, with the address
 address()
 {
-	[ "$3" = - ] || run ip -n "$(ns "$1")" addr add "$3" dev "$2"
-	run ip -n "$(ns "$1")" link set "$2" up
+	local words="link set $2 up"
+
+	[ "$3" = - ] || words="addr add $3 dev $2"$'\n'"$words"
+	run ip -n "$(ns "$1")" -b - <<< "$words"
 }
 
 mac() { ip -n "$(ns "$1")" -j link show "$2" | jq -r '.[0].address'; }
 mtu() { ip -n "$(ns "$1")" -j link show "$2" | jq -r '.[0].mtu'; }
 forwarding() { run on "$1" sysctl -qw net.ipv4.ip_forward=1; }
 
-# devices HOST - their names, one per line
-devices() { ip -n "$(ns "$1")" -o link show | sed 's/^[0-9]*: \([^:@]*\).*/\1/' | sort; }
+# devices HOST - their names, one per line; without those that the kernel's own drivers, once loaded, put
+# into every namespace
+devices()
+{
+	ip -n "$(ns "$1")" -o link show | sed 's/^[0-9]*: \([^:@]*\).*/\1/' |
+		grep -vxE '(tunl|gre|gretap|erspan|sit|ip6tnl|ip6gre|ip_vti|ip6_vti)0' | sort
+}
 
 #    a eth0 10.1.1.5 ------------- 10.1.1.7 eth0 b
 two_hosts()
@@ -211,10 +220,8 @@ tunnel_ends()
 
 tunnel_addresses()
 {
-	run ip -n "$(ns a)" addr add 172.16.0.6 peer 172.16.0.8 dev tun1
-	run ip -n "$(ns a)" link set tun1 up
-	run ip -n "$(ns b)" addr add 172.16.0.8 peer 172.16.0.6 dev tun2
-	run ip -n "$(ns b)" link set tun2 up
+	address a tun1 "172.16.0.6 peer 172.16.0.8"
+	address b tun2 "172.16.0.8 peer 172.16.0.6"
 }
 
 # ---- traffic and counters ------------------------------------------------------------------------
@@ -227,8 +234,12 @@ pings_not() { ! on "$1" ping -q -n -c 2 -i 0.02 -W 0.3 "${@:2}" || die "ping $2 
 
 traffic() { run "$python" "$lib_dir/net/traffic.py" "$@"; }
 
+# quick MANY FEW - FEW if XTUN_QUICK is set, as it is on emulated processors: there less of a thing is
+# sent or made, but all is tried.
+quick() { if [ -n "${XTUN_QUICK:-}" ]; then echo "$2"; else echo "$1"; fi; }
+
 # tcp HOST ADDRESS HOST ADDRESS [MIB] - bulk data both ways, compared by checksum
-tcp() { traffic tcp "$(ns "$1")" "$2" "$(ns "$3")" "$4" "${5:-16}"; }
+tcp() { traffic tcp "$(ns "$1")" "$2" "$(ns "$3")" "$4" "$(quick "${5:-16}" 2)"; }
 
 # udp HOST ADDRESS HOST ADDRESS COUNT SIZE - every datagram arrives as it was sent
 udp() { traffic udp "$(ns "$1")" "$2" "$(ns "$3")" "$4" "$5" "$6"; }
@@ -246,6 +257,8 @@ drops() { xt "$1" -j -s tunnel show "$2" | jq '[.[0].stats.drops[]] | add // 0';
 # capture HOST DEV FILE FILTER - tcpdump in the background, listening when this returns
 capture()
 {
+	# What an earlier one left would say that this one listens already.
+	rm -f "$3" "$3.err"
 	nsenter --net="/run/netns/$(ns "$1")" -- \
 		tcpdump -q -n -U --immediate-mode -i "$2" -w "$3" "$4" 2>"$3.err" &
 	capture_pid=$!
@@ -253,7 +266,7 @@ capture()
 }
 
 # captured FILE N - until the file holds N packets
-captured() { wait_for 3 "$2 packets in the capture" eval "[ \$(tcpdump -n -r $1 2>/dev/null | wc -l) -ge $2 ]"; }
+captured() { wait_for 10 "$2 packets in the capture" eval "[ \$(tcpdump -n -r $1 2>/dev/null | wc -l) -ge $2 ]"; }
 
 capture_end() { kill "$capture_pid"; wait "$capture_pid"; }
 
@@ -262,7 +275,10 @@ capture_end() { kill "$capture_pid"; wait "$capture_pid"; }
 state() { run "$python" "$lib_dir/net/state.py" "$@"; }
 cookie() { state cookie "$(ns "$1")"; }
 pin_root=/sys/fs/bpf/xtun
-pin_dir() { echo "$pin_root/$(cookie "$1")-1"; }
+# The layout is the number that the tree has; the next one is that of a newer xtun.
+layout=$(sed -n 's/^#define TUNNEL_LAYOUT //p' "$top/include/tunnel.h")
+pin_dir() { echo "$pin_root/$(cookie "$1")-$layout"; }
+pin_dir_newer() { echo "$pin_root/$(cookie "$1")-$((layout + 1))"; }
 
 # hooks HOST - every BPF program at tc, by tcx link or filter, and every clsact qdisc
 hooks() { state hooks "$(ns "$1")"; }
@@ -279,6 +295,9 @@ programs_gone()
 		! bpftool prog show id "$id" >/dev/null 2>&1 || return 1
 	done
 }
+
+# What can carry a tunnel, in the order in which xtun prefers it.
+anchor_kinds="dummy ifb netkit veth"
 
 # kind_exists KIND - whether this kernel can make such devices
 kind_exists() { unshare --net ip link add probe type "$1" 2>/dev/null; }

@@ -136,41 +136,26 @@ static const char *type_name(size_t i)
 	return mode_row(i) ? mode_row(i)->driver : NULL;
 }
 
-/*
- * `type TYPE` and, for types of several modes, `mode MODE` among the keywords, as `ip link` has it.
- * With `mode` given, its two words are taken out of @args.
- */
+/* `type TYPE`, as `ip link` has it; for types of several modes, `mode MODE` follows among the
+ * keywords. */
 static int take_type(struct args *args, struct tunnel_spec *spec, struct error *err)
 {
-	const char *word = args_next(args), *type, *variant = NULL, *near;
-	int i;
+	const char *word = args_next(args), *near;
 
 	if (!word || strcmp(word, "type"))
 		return word ? misuse(err, "\"%s\": `type TYPE` is expected here", word)
 			    : misuse(err, "`type TYPE` is missing");
-	type = args_next(args);
-	if (!type)
+	spec->type = args_next(args);
+	if (!spec->type)
 		return misuse(err, "type: its value TYPE is missing");
-	spec->mode = mode_of_type(type, NULL);
-	if (!spec->mode) {
-		near = args_nearest(type, type_name);
-		return near ? misuse(err, "type: \"%s\" is not a type; did you mean %s?", type,
-				     near)
-			    : misuse(err, "type: \"%s\" is not a type; see `xtun help modes`",
-				     type);
-	}
-	for (i = 0; i + 1 < args->count; i++)
-		if (!strcmp(args->words[i], "mode")) {
-			variant = args->words[i + 1];
-			memmove(args->words + i, args->words + i + 2,
-				(args->count - i - 2) * sizeof(*args->words));
-			args->count -= 2;
-			break;
-		}
-	if (!variant)
+	spec->mode = mode_of_type(spec->type, NULL);
+	if (spec->mode)
 		return 0;
-	spec->mode = mode_of_type(type, variant);
-	return spec->mode ? 0 : misuse(err, "mode: type %s has no mode \"%s\"", type, variant);
+	near = args_nearest(spec->type, type_name);
+	if (near)
+		return misuse(err, "type: \"%s\" is not a type; did you mean %s?", spec->type,
+			      near);
+	return misuse(err, "type: \"%s\" is not a type; see `xtun help modes`", spec->type);
 }
 
 int link_add(struct model *model, struct args *args, struct error *err)
@@ -185,6 +170,7 @@ int link_add(struct model *model, struct args *args, struct error *err)
 	spec_init(&spec, name);
 	ret = take_type(args, &spec, err);
 	ret = ret ?: take_spec(args, &spec, GIVEN_MODE, true, err);
+	spec.type = NULL; /* it points into the command line */
 	return ret ?: model_add(model, &spec, err);
 }
 

@@ -17,13 +17,15 @@ static const char *mode_name(size_t i)
 static int mode_parse(void *into, const char *word, struct error *err)
 {
 	struct tunnel_spec *spec = into;
-	const struct mode *mode = mode_named(word);
+	const struct mode *mode = spec->type ? mode_of_type(spec->type, word) : mode_named(word);
 	const char *near;
 
 	if (mode) {
 		spec->mode = mode;
 		return 0;
 	}
+	if (spec->type)
+		return misuse(err, "type %s has no mode \"%s\"", spec->type, word);
 	near = args_nearest(word, mode_name);
 	if (near)
 		return misuse(err, "\"%s\" is not a mode; did you mean %s?", word, near);

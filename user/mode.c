@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -277,6 +278,42 @@ __u32 spec_overhead(const struct tunnel_spec *spec)
 	return bytes;
 }
 
+/* What the outer IP header announces, where the inner packet has no say. */
+static __u8 outer_ip_proto(const struct tunnel_spec *spec)
+{
+	if (spec->wrap != WRAP_NONE)
+		return WIRE_IPPROTO_UDP;
+	switch (spec->mode->payload) {
+	case PAYLOAD_GRE:
+		return WIRE_IPPROTO_GRE;
+	case PAYLOAD_IP:
+	case PAYLOAD_MAX:
+		break;
+	}
+	return spec->mode->inner == INNER_IPV4   ? WIRE_IPPROTO_IPIP
+	       : spec->mode->inner == INNER_IPV6 ? WIRE_IPPROTO_IPV6
+	       : spec->mode->inner == INNER_MPLS ? WIRE_IPPROTO_MPLS
+						 : 0;
+}
+
+/* What bpf_skb_adjust_room() must be told about the headers. */
+static __u8 room_flags(const struct tunnel_spec *spec)
+{
+	static const __u8 family[FAMILY_MAX] = { [FAMILY_IPV4] = BPF_F_ADJ_ROOM_ENCAP_L3_IPV4,
+						 [FAMILY_IPV6] = BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 };
+	static const __u8 payload[PAYLOAD_MAX] = { [PAYLOAD_GRE] = BPF_F_ADJ_ROOM_ENCAP_L4_GRE };
+
+	return family[spec->mode->family] |
+	       (spec->wrap != WRAP_NONE ? BPF_F_ADJ_ROOM_ENCAP_L4_UDP
+					: payload[spec->mode->payload]);
+}
+
+static bool shows_flow(const struct tunnel_spec *spec)
+{
+	return (spec->wrap != WRAP_NONE && !spec->sport) ||
+	       (spec->mode->family == FAMILY_IPV6 && !spec->flowlabel);
+}
+
 void spec_to_record(const struct tunnel_spec *spec, struct tunnel *record)
 {
 	record->local = spec->local.address;
@@ -295,7 +332,11 @@ void spec_to_record(const struct tunnel_spec *spec, struct tunnel *record)
 	record->flowlabel = spec->flowlabel;
 	record->sport = spec->sport;
 	record->dport = spec->dport;
-	record->flags = spec->flags | (spec->anchor != ANCHOR_AUTO ? TUNNEL_ANCHOR_CHOSEN : 0);
+	record->ip_proto = outer_ip_proto(spec);
+	record->room_flags = room_flags(spec);
+	record->flags = spec->flags | (spec->anchor != ANCHOR_AUTO ? TUNNEL_ANCHOR_CHOSEN : 0) |
+			(spec->remote.af == AF_UNSPEC ? TUNNEL_NO_REMOTE : 0) |
+			(shows_flow(spec) ? TUNNEL_SHOWS_FLOW : 0);
 }
 
 static struct typed_address address_from_record(const union address *address, int af)
@@ -327,7 +368,8 @@ void spec_from_record(const struct tunnel *record, struct tunnel_spec *spec)
 	spec->flowlabel = record->flowlabel;
 	spec->sport = record->sport;
 	spec->dport = record->dport;
-	spec->flags = record->flags & ~TUNNEL_ANCHOR_CHOSEN;
+	spec->flags =
+		record->flags & ~(TUNNEL_ANCHOR_CHOSEN | TUNNEL_NO_REMOTE | TUNNEL_SHOWS_FLOW);
 	spec->anchor = record->flags & TUNNEL_ANCHOR_CHOSEN ? record->kind : ANCHOR_AUTO;
 }
 

@@ -75,6 +75,7 @@ struct typed_address {
 struct tunnel_spec {
 	char name[IFNAMSIZ];
 	const struct mode *mode;
+	const char *type; /* given by `type TYPE`: `mode` then means one of its modes; or NULL */
 	struct typed_address local, remote;
 	char dev[IFNAMSIZ]; /* empty: as the routes say */
 	__u32 link;         /* ifindex of dev, once it is looked up */

@@ -8,9 +8,8 @@
 
 . "$(dirname "$0")/../lib.sh"
 
-hosts()
+host_c()
 {
-	two_hosts
 	host c
 	cable c eth0 192.168.1.2/24 a eth1 192.168.1.1/24
 	forwarding a
@@ -21,14 +20,21 @@ hosts()
 ends()
 {
 	kind_exists "$1" || skip_test "this kernel has no $1 devices"
-	hosts
+	two_hosts
 	tunnel_ends 10.1.1.5 10.1.1.7 anchor "$@"
+}
+
+# ends_and_c KIND [KEYWORDS...] - with a host behind a
+ends_and_c()
+{
+	ends "$@"
+	host_c
 	run ip -n "$(ns b)" route add 192.168.1.0/24 dev tun2
 }
 
 carries()
 {
-	ends "$1"
+	ends_and_c "$1"
 	equal "kind of tun1" "$(ip -n "$(ns a)" -j -d link show tun1 | jq -r '.[0].linkinfo.info_kind')" "$1"
 	equal "anchor shown" "$(xt a -j tunnel show tun1 | jq -r '.[0].anchor')" "$1"
 	pings a 172.16.0.8
@@ -46,14 +52,16 @@ follows_mtu()
 	local size
 
 	kind_exists "$1" || skip_test "this kernel has no $1 devices"
+	two_hosts
 	for size in 1500 9000 1400; do
-		hosts
 		run ip -n "$(ns a)" link set eth0 mtu "$size"
 		run ip -n "$(ns b)" link set eth0 mtu "$size"
 		tunnel_ends 10.1.1.5 10.1.1.7 anchor "$1"
 		equal "MTU of tun1 over $size" "$(mtu a tun1)" $((size - 20))
 		equal "MTU shown" "$(xt a -j tunnel show tun1 | jq '.[0].mtu')" $((size - 20))
 		pings a 172.16.0.8 -M 'do' -s $((size - 48))
+		run xt a flush
+		run xt b flush
 	done
 }
 
@@ -64,7 +72,7 @@ goes_with_tunnel()
 	ends "$1"
 	before=$(devices b)
 	run xt a tunnel del tun1
-	equal "devices after del" "$(devices a | tr '\n' ' ')" "eth0 eth1 lo "
+	equal "devices after del" "$(devices a | tr '\n' ' ')" "eth0 lo "
 	equal "tunnels after del" "$(xt a tunnel show)" ""
 	equal "devices of the other end" "$(devices b)" "$before"
 	empty "programs after del" "$(hooks a)"
@@ -82,7 +90,7 @@ no_half_tunnel()
 	pings a 172.16.0.8
 	run ip -n "$(ns a)" link del tun1
 	run xt a tunnel del tun9
-	equal "devices at the end" "$(devices a | tr '\n' ' ')" "eth0 eth1 lo "
+	equal "devices at the end" "$(devices a | tr '\n' ' ')" "eth0 lo "
 	empty "programs at the end" "$(hooks a)"
 }
 
@@ -98,7 +106,7 @@ renamed()
 	run ip -n "$(ns a)" addr add 172.16.0.6 peer 172.16.0.8 dev other
 	pings a 172.16.0.8
 	run xt a tunnel del other
-	equal "devices after del" "$(devices a | tr '\n' ' ')" "eth0 eth1 lo "
+	equal "devices after del" "$(devices a | tr '\n' ' ')" "eth0 lo "
 }
 
 # unprotected HOST - the programs of the host's tunnels disappear, their devices stay
@@ -116,16 +124,19 @@ unprotected()
 # Own packets and forwarded ones, for a destination that is routed to the anchor.
 nothing_in_clear()
 {
-	ends "$1"
+	local wait waits=()
+
+	ends_and_c "$1"
 	run ip -n "$(ns b)" addr add 172.16.0.9/32 dev lo
 	run ip -n "$(ns a)" route add 172.16.0.9/32 dev tun1
 	pings a 172.16.0.8
 	pings c 172.16.0.9
 	unprotected a
 	capture a eth0 "$tmp/clear" 'not arp'
-	pings_not a 172.16.0.8
-	pings_not a 172.16.0.9
-	pings_not c 172.16.0.9
+	pings_not a 172.16.0.8 & waits+=($!)
+	pings_not a 172.16.0.9 & waits+=($!)
+	pings_not c 172.16.0.9 & waits+=($!)
+	for wait in "${waits[@]}"; do wait "$wait" || exit; done
 	pings a 10.1.1.7 # the capture works: six packets, and these come last
 	captured "$tmp/clear" 6
 	capture_end
@@ -136,7 +147,7 @@ nothing_in_clear()
 # Whatever becomes of the default route, an anchor without its program does not fall back to it.
 nothing_in_clear_flushed()
 {
-	ends "$1"
+	ends_and_c "$1"
 	run ip -n "$(ns a)" route add default via 10.1.1.7
 	unprotected a
 	capture a eth0 "$tmp/clear" 'not arp'
@@ -167,8 +178,42 @@ keeps_addresses()
 	pings a 172.16.0.8
 }
 
-for kind in dummy ifb veth; do
+# link_counter HOST DEV DIRECTION - packets by the device's own counter
+link_counter() { ip -n "$(ns "$1")" -j -s link show "$2" | jq ".[0].stats64.$3.packets"; }
+
+# dumped FILE FILTER - how many packets of a capture match
+dumped() { tcpdump -n -r "$1" "$2" 2>/dev/null | wc -l; }
+
+# What the device's own counters and tcpdump on it see of a ping: what comes in with every kind, what goes
+# out with those kinds whose program does not sit in front of the device. xtun counts both.
+seen_on_device()
+{
+	local n=5 out rx tx
+
+	ends "$1"
+	case $1 in
+	netkit|veth) out=$n ;;
+	dummy|ifb)   out=0 ;;
+	esac
+	pings a 172.16.0.8
+	rx=$(link_counter a tun1 rx) tx=$(link_counter a tun1 tx)
+	capture a tun1 "$tmp/tun" icmp
+	run on a ping -q -n -c "$n" -i 0.02 -W 2 172.16.0.8
+	captured "$tmp/tun" $((n + out))
+	capture_end
+	equal "answers that tcpdump shows" "$(dumped "$tmp/tun" 'icmp[0] = 0 and src 172.16.0.8')" "$n"
+	equal "requests that tcpdump shows" "$(dumped "$tmp/tun" 'icmp[0] = 8 and src 172.16.0.6')" "$out"
+	# Not every kernel counts at such a device what is redirected into it.
+	rx=$(($(link_counter a tun1 rx) - rx))
+	[ "$out$rx" = 00 ] || equal "packets in by ip -s link" "$rx" "$n"
+	equal "packets out by ip -s link" $(($(link_counter a tun1 tx) - tx)) "$out"
+	equal "packets in by xtun" "$(counter a tun1 rx_packets)" $((n + 3))
+	equal "packets out by xtun" "$(counter a tun1 tx_packets)" $((n + 3))
+}
+
+for kind in $anchor_kinds; do
 	check "$kind carries" carries "$kind"
+	check "$kind shows what it should" seen_on_device "$kind"
 	check "$kind follows the underlay's mtu" follows_mtu "$kind"
 	check "$kind goes with the tunnel" goes_with_tunnel "$kind"
 	check "$kind deleted leaves no half tunnel" no_half_tunnel "$kind"
@@ -184,9 +229,9 @@ default_kind()
 {
 	local kind
 
-	hosts
+	two_hosts
 	tunnel_ends
-	for kind in dummy ifb veth; do
+	for kind in $anchor_kinds; do
 		kind_exists "$kind" || continue
 		equal "anchor" "$(xt a -j tunnel show tun1 | jq -r '.[0].anchor')" "$kind"
 		return

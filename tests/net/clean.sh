@@ -23,7 +23,7 @@ fill()
 	run xt "$1" tunnel add t2 mode ipip local 10.1.2.5 remote 10.1.2.7 dev eth1
 	run xt "$1" tunnel add t3 mode ipip remote any local any
 	run xt "$1" attach eth0
-	for kind in dummy ifb veth; do
+	for kind in $anchor_kinds; do
 		kind_exists "$kind" || continue
 		run xt "$1" tunnel add "$kind" mode ipip remote "10.7.0.${#kind}" anchor "$kind"
 	done

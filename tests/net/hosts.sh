@@ -233,8 +233,9 @@ check "underlay gone" underlay_gone
 
 thousand()
 {
-	local i n=1000
+	local i n
 
+	n=$(quick 1000 250)
 	two_hosts
 	for ((i = 1; i <= n; i++)); do
 		echo "tunnel add t$i mode ipip local 10.1.1.5 remote 10.3.$((i / 250)).$((i % 250 + 1)) dev eth0"
@@ -242,15 +243,15 @@ thousand()
 	run xt a -b "$tmp/batch"
 	equal "tunnels shown" "$(xt a -j tunnel show | jq length)" "$n"
 	equal "devices" "$(devices a | grep -c '^t[0-9]')" "$n"
-	run ip -n "$(ns b)" addr add 10.3.4.1/24 dev eth0
-	route a 10.3.4.0/24 dev eth0
-	tunnel b tun1 local 10.3.4.1 remote 10.1.1.5
-	up a t1000 172.16.0.6 172.16.0.8
+	run ip -n "$(ns b)" addr add "10.3.$((n / 250)).1/24" dev eth0
+	route a "10.3.$((n / 250)).0/24" dev eth0
+	tunnel b tun1 local "10.3.$((n / 250)).1" remote 10.1.1.5
+	up a "t$n" 172.16.0.6 172.16.0.8
 	up b tun1 172.16.0.8 172.16.0.6
 	pings a 172.16.0.8
 	run xt a flush
 	equal "devices after flush" "$(devices a | tr '\n' ' ')" "eth0 lo "
 }
-check "1000 tunnels" thousand
+check "$(quick 1000 250) tunnels" thousand
 
 finish

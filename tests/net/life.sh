@@ -73,15 +73,16 @@ two_writers()
 # Readers see the old or the new of every change: two tunnels that are made and deleted together.
 reader_sees_whole()
 {
-	local seen writer i
+	local seen writer i n
 
+	n=$(quick 15 5)
 	two_hosts
 	printf '%s\n' "tunnel add p mode ipip local 10.1.1.5 remote 10.7.0.1" \
 		"tunnel add q mode ipip local 10.1.1.5 remote 10.7.0.2" >"$tmp/add"
 	printf '%s\n' "tunnel del p" "tunnel del q" >"$tmp/del"
 	run xt a tunnel add keep mode ipip local 10.1.1.5 remote 10.7.0.9
 	(
-		for ((i = 0; i < 15; i++)); do
+		for ((i = 0; i < n; i++)); do
 			run xt a -b "$tmp/add"
 			run xt a -b "$tmp/del"
 		done
@@ -152,7 +153,7 @@ newer_layout()
 
 	two_hosts
 	run xt a tunnel add $TUN1
-	dir="$pin_root/$(cookie a)-2"
+	dir="$(pin_dir_newer a)"
 	run mv "$(pin_dir a)" "$dir"
 	for verb in "tunnel add tun2 mode ipip remote 10.7.0.1" "tunnel show" "save" "tunnel del tun1" \
 		"flush" "dev show"; do
@@ -171,11 +172,11 @@ newer_layout_beside()
 {
 	two_hosts
 	run xt a tunnel add $TUN1
-	run mkdir "$pin_root/$(cookie a)-2"
+	run mkdir "$(pin_dir_newer a)"
 	xt a tunnel add tun2 mode ipip remote 10.7.0.1 2>"$tmp/err"
 	equal "status" $? 1
 	equal "lines on stderr" "$(wc -l <"$tmp/err")" 1
-	run rmdir "$pin_root/$(cookie a)-2"
+	run rmdir "$(pin_dir_newer a)"
 	run xt a tunnel add tun2 mode ipip remote 10.7.0.1
 }
 

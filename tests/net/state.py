@@ -3,7 +3,7 @@
 """What the kernel holds, without asking the program under test.
 
 state.py cookie NETNS    the namespace's cookie
-state.py hooks NETNS     one line per BPF program at tc: device, hook, how it is attached
+state.py hooks NETNS     one line per BPF program at tc or in netkit: device, hook, how it is attached
 state.py programs DIR    ids of the programs pinned below DIR
 """
 
@@ -15,14 +15,16 @@ import sys
 
 from host import Host
 
-TCX = {"ingress": 46, "egress": 47}
+TC = ("ingress", "egress")
+# Attach types: programs in a chain at tc, and those that are a netkit device's own.
+LINKS = {"ingress": ("tcx", 46), "egress": ("tcx", 47), "primary": ("netkit", 54), "peer": ("netkit", 55)}
 LIBBPF = ctypes.CDLL("libbpf.so.1", use_errno=True)
 
 
-def tcx_count(ifindex, attach_type):
+def link_count(ifindex, attach_type):
     ids = (ctypes.c_uint32 * 64)()
     count = ctypes.c_uint32(len(ids))
-    # A kernel without tcx refuses the attach type; then there is none.
+    # A kernel or a device without such links refuses the attach type; then there is none.
     if LIBBPF.bpf_prog_query(ifindex, attach_type, 0, None, ids, ctypes.byref(count)):
         return 0
     return count.value
@@ -37,14 +39,14 @@ def hook_list(host):
     links = json.loads(subprocess.check_output(["ip", "-n", host.name, "-j", "link", "show"]))
     with host.entered():
         for link in links:
-            for hook, attach_type in TCX.items():
-                for _ in range(tcx_count(link["ifindex"], attach_type)):
-                    yield f"{link['ifname']} {hook} tcx"
+            for hook, (how, attach_type) in LINKS.items():
+                for _ in range(link_count(link["ifindex"], attach_type)):
+                    yield f"{link['ifname']} {hook} {how}"
         for qdisc in tc("qdisc", "show"):
             if qdisc["kind"] != "clsact":
                 continue
             yield f"{qdisc['dev']} clsact"
-            for hook in TCX:
+            for hook in TC:
                 for row in tc("filter", "show", "dev", qdisc["dev"], hook):
                     if "options" in row:
                         yield f"{qdisc['dev']} {hook} filter {row['options'].get('bpf_name')}"

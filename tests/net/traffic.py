@@ -5,6 +5,8 @@
 traffic.py tcp NETNS ADDRESS NETNS ADDRESS MIB        bulk data, one way, then the other
 traffic.py udp NETNS ADDRESS NETNS ADDRESS COUNT SIZE COUNT datagrams with SIZE bytes of payload
 traffic.py udpgso NETNS ADDRESS NETNS ADDRESS         datagrams that leave as one large packet
+
+Addresses are of IPv4 or of IPv6.
 """
 
 import contextlib
@@ -20,9 +22,13 @@ CHUNK = 1 << 18
 UDP_SEGMENT = 103
 
 
+def family(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 def tcp_one_way(sender, receiver, address, mib):
     """Send mib MiB to address; both ends' SHA-256 must agree."""
-    listener = receiver.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener = receiver.socket(family(address), socket.SOCK_STREAM)
     listener.bind((address, 0))
     listener.listen(1)
     # A block that is not a multiple of any segment size, so that a segment that is lost, doubled
@@ -33,7 +39,7 @@ def tcp_one_way(sender, receiver, address, mib):
     def send():
         # A failure here shows at the other end, which gets less than it should.
         with contextlib.suppress(OSError), \
-             sender.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+             sender.socket(family(address), socket.SOCK_STREAM) as sock:
             sock.connect(listener.getsockname())
             for _ in range((mib << 20) // CHUNK):
                 sent.update(block)
@@ -56,10 +62,10 @@ def tcp_one_way(sender, receiver, address, mib):
 
 
 def udp(sender, source, receiver, address, count, size):
-    sink = receiver.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sink = receiver.socket(family(address), socket.SOCK_DGRAM)
     sink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
     sink.bind((address, 0))
-    sock = sender.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock = sender.socket(family(address), socket.SOCK_DGRAM)
     sock.bind((source, 0))
     rng = random.Random(size)
     for i in range(count):
@@ -78,9 +84,9 @@ def udp(sender, source, receiver, address, count, size):
 def udp_gso(sender, receiver, address):
     """One send call, forty datagrams: the kernel segments them behind the tunnel."""
     size, count = 1200, 40
-    sink = receiver.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sink = receiver.socket(family(address), socket.SOCK_DGRAM)
     sink.bind((address, 0))
-    sock = sender.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock = sender.socket(family(address), socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_UDP, UDP_SEGMENT, size)
     data = random.Random(size).randbytes(size * count)
     sock.sendto(data, sink.getsockname())
