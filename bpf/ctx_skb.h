@@ -121,16 +121,16 @@ static __always_inline int ctx_push(ctx_t *ctx, __u32 len, __u64 flags)
 /*
  * Remove @len bytes behind the Ethernet header, which moves along. @flags (BPF_F_ADJ_ROOM_DECAP_*)
  * say which tunnel a packet of several segments loses. Kernels before 2026 do not know them, refuse
- * them, and leave the note of the outer headers at the packet.
+ * them, and leave the note of the outer headers at the packet; with @strict that is an error.
  */
-static __always_inline int ctx_pop(ctx_t *ctx, __u32 len, __u64 flags)
+static __always_inline int ctx_pop(ctx_t *ctx, __u32 len, __u64 flags, bool strict)
 {
 	const __u64 keep = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET;
 	int err = -1;
 
 	if (unlikely(ctx->gso_size))
 		err = bpf_skb_adjust_room(ctx, -(__s32)len, BPF_ADJ_ROOM_MAC, keep | flags);
-	if (likely(err))
+	if (likely(err) && likely(!strict))
 		err = bpf_skb_adjust_room(ctx, -(__s32)len, BPF_ADJ_ROOM_MAC, keep);
 
 	/* What hash there is was taken over the outer addresses: all inner flows would look like
@@ -140,25 +140,18 @@ static __always_inline int ctx_pop(ctx_t *ctx, __u32 len, __u64 flags)
 	return err;
 }
 
-/* Add @len bytes behind the packet. */
-static __always_inline int ctx_grow(ctx_t *ctx, __u32 len)
-{
-	return bpf_skb_change_tail(ctx, ctx->len + len, 0);
-}
-
 /*
- * Make the stack take a packet of whatever kind for an IPv4 one, as its Ethernet header @eth will
- * have it by the time that somebody looks. Room is made for nothing else, and no helper changes the
- * kind but those for VLAN tags: the first tag of two goes into the packet, and when it comes out
- * the stack looks at the ethertype behind it.
+ * Make the stack take the packet for one of @eth_proto, and its Ethernet header say so. No helper
+ * changes the kind of a packet but those for VLAN tags: the first tag of two goes into the packet,
+ * and when it comes out the stack looks at the ethertype behind it.
  */
-static __always_inline int ctx_become_ipv4(ctx_t *ctx)
+static __always_inline int ctx_retype(ctx_t *ctx, __be16 eth_proto)
 {
 	struct ethhdr *eth = ctx_begin(ctx);
 
 	if ((void *)(eth + 1) > ctx_end(ctx))
 		return -1;
-	eth->h_proto = bpf_htons(WIRE_ETH_P_IP);
+	eth->h_proto = eth_proto;
 	if (bpf_skb_vlan_push(ctx, bpf_htons(WIRE_ETH_P_8021Q), 1) ||
 	    bpf_skb_vlan_push(ctx, bpf_htons(WIRE_ETH_P_8021Q), 1))
 		return -1;

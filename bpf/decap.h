@@ -46,6 +46,7 @@ static __always_inline __u32 outer_len(ctx_t *ctx, __u32 len, __u32 hlen)
 struct inner_found {
 	void *ip;
 	__u8 tos;
+	__u8 ip_proto; /* inside of it; IPv6: behind its header */
 };
 
 /* Find and check the inner packet, whose bytes may move for that. Returns 0 or a refusal. */
@@ -69,9 +70,11 @@ static __always_inline int inner_check(ctx_t *ctx, const struct headers *h, stru
 		if (unlikely(ip->version != 4))
 			return REFUSE(payload_proto);
 		in->tos = ip->tos;
+		in->ip_proto = ip->protocol;
 		return unlikely(bpf_ntohs(ip->tot_len) > len) ? REFUSE(payload_length) : 0;
 	}
 	in->tos = 0;
+	in->ip_proto = 0;
 	if (h->kind == INNER_IPV6) {
 		const struct ipv6hdr *ip = in->ip;
 
@@ -80,6 +83,7 @@ static __always_inline int inner_check(ctx_t *ctx, const struct headers *h, stru
 		if (unlikely(ip->version != 6))
 			return REFUSE(payload_proto);
 		in->tos = ipv6_tos(ip);
+		in->ip_proto = ip->nexthdr;
 		return unlikely(bpf_ntohs(ip->payload_len) + IPV6_HLEN > len)
 			       ? REFUSE(payload_length)
 			       : 0;
@@ -116,6 +120,7 @@ static __always_inline int decap_packet(ctx_t *ctx, enum family family, bool pla
 					const struct endpoint *end, const struct headers *h,
 					__u8 outer_tos, struct cpu_state *state)
 {
+	bool datagrams = false;
 	struct inner_found in;
 	struct ethhdr *eth;
 	int err, tos;
@@ -148,22 +153,25 @@ static __always_inline int decap_packet(ctx_t *ctx, enum family family, bool pla
 		else
 			ipv6_set_tos(ctx, in.ip, tos);
 	}
+	/* The kernel wants what is left to hold a header of the kind that it takes the packet for.
+	 */
+	if (family == FAMILY_IPV6 && unlikely(ctx_len(ctx) - h->hlen < WIRE_ETH_HLEN + IPV6_HLEN) &&
+	    ctx_retype(ctx, bpf_htons(WIRE_ETH_P_IP)))
+		return REFUSE(pop_failed);
 	eth = ctx_begin(ctx);
 	if (unlikely((void *)(eth + 1) > ctx_end(ctx)))
 		return REFUSE(pop_failed);
 	__builtin_memcpy(eth->h_dest, end->mac, sizeof(eth->h_dest));
 	eth->h_proto = kind_eth_proto(h->kind);
-	/*
-	 * The kernel wants what is left to hold a header of the outer family. A shorter packet gets
-	 * bytes behind its end, which the stack takes off again.
-	 */
-	if (family == FAMILY_IPV6 && unlikely(ctx_len(ctx) - h->hlen < WIRE_ETH_HLEN + IPV6_HLEN) &&
-	    ctx_grow(ctx, IPV6_HLEN))
-		return REFUSE(pop_failed);
-	if (family == FAMILY_IPV4 && h->kind == INNER_MPLS &&
-	    unlikely(ctx_len(ctx) - h->hlen < WIRE_ETH_HLEN + IPV4_HLEN))
-		return REFUSE(pop_failed);
-	if (unlikely(ctx_pop(ctx, h->hlen, plain ? POP_IPXIP4 : pop_flags(family, h))))
+	/* With the note of a UDP wrap at it, the kernel takes inner UDP headers for outer ones. */
+	if (!plain)
+		datagrams = h->wrap && ctx_gso_size(ctx) && in.ip_proto == WIRE_IPPROTO_UDP;
+	if (unlikely(ctx_pop(ctx, h->hlen, plain ? POP_IPXIP4 : pop_flags(family, h), datagrams)))
+		return datagrams ? REFUSE(segments) : REFUSE(pop_failed);
+
+	/* Netkit hands on what the stack takes the packet for; other devices look at the header. */
+	if (unlikely(!end->rx_flags) && (h->kind != INNER_IPV4 || family != FAMILY_IPV4) &&
+	    ctx_retype(ctx, kind_eth_proto(h->kind)))
 		return REFUSE(pop_failed);
 
 	state->rx_packets++;

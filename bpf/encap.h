@@ -83,7 +83,9 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 			return err;
 	}
 
-	route.tos = ecn_encap(t->flags & TUNNEL_TOS_INHERIT ? in.tos : t->tos, in.tos);
+	route.tos = t->flags & TUNNEL_TOS_INHERIT ? in.tos : t->tos;
+	if (likely(!(t->flags & TUNNEL_TOS_PLAIN)))
+		route.tos = ecn_encap(route.tos, in.tos);
 	err = route_find(ctx, t, state, &route);
 	if (unlikely(err))
 		return err;
@@ -92,7 +94,7 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 	if (unlikely(route.mtu && inner_wire_len(ctx, &in, route.mtu - hlen) + hlen > route.mtu))
 		return encap_too_big(ctx, t, &in, route.mtu - hlen, verdict);
 
-	if (unlikely(in.kind == INNER_MPLS) && ctx_become_ipv4(ctx))
+	if (unlikely(in.kind == INNER_MPLS) && ctx_retype(ctx, bpf_htons(WIRE_ETH_P_IP)))
 		return REFUSE(push_failed);
 
 	/*

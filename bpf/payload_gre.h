@@ -125,6 +125,18 @@ static __always_inline int gre_read(ctx_t *ctx, struct headers *h)
 }
 
 /*
+ * Whether the checksum is right. Virtual devices carry packets whose checksum is still to be filled
+ * in (gre_build_header() leaves that to the device), and there it is zero.
+ */
+static __always_inline bool gre_checksum_right(ctx_t *ctx, const struct headers *h)
+{
+	__u32 at = WIRE_ETH_HLEN + h->gre;
+	const __sum16 *check = ctx_at(ctx, at + GRE_HLEN, sizeof(*check));
+
+	return check && (!*check || checksum_right(ctx, at, h, 0));
+}
+
+/*
  * Check what the header says against the tunnel's end, as __ip_tunnel_rcv() does. A packet of
  * several segments was checked when they were put together. Returns 0 or a refusal.
  */
@@ -137,8 +149,7 @@ static __noinline int gre_check(ctx_t *ctx, const struct endpoint *end, const st
 		return REFUSE(payload_checksum);
 	if (!(h->gre_flags & GRE_CSUM) != !(end->flags & ENDPOINT_CSUM))
 		return REFUSE(payload_checksum);
-	if (h->gre_flags & GRE_CSUM && !ctx_gso_size(ctx) &&
-	    !checksum_right(ctx, WIRE_ETH_HLEN + h->gre, h, 0))
+	if (h->gre_flags & GRE_CSUM && !ctx_gso_size(ctx) && !gre_checksum_right(ctx, h))
 		return REFUSE(payload_checksum);
 	if (!(end->flags & ENDPOINT_SEQ))
 		return 0;

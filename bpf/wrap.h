@@ -155,14 +155,20 @@ static __always_inline int wrap_read(ctx_t *ctx, enum family family, struct head
 	return -1;
 }
 
-/* Check the UDP checksum of a packet that is ours, if it has one. Returns 0 or a refusal. */
+/*
+ * Check the UDP checksum of a packet that is ours, if it has one. Where it is still to be filled
+ * in, on virtual devices, the sum of the pseudo header stands in its place (udp_set_csum()).
+ * Returns 0 or a refusal.
+ */
 __noinline int wrap_check(ctx_t *ctx, const struct headers *h)
 {
 	__u32 sum = 0;
 
 	if (!h || !h->wrap_check || ctx_gso_size(ctx))
 		return 0;
-	if (!checksum_pseudo(ctx, WIRE_ETH_HLEN, h->len - h->wrap, WIRE_IPPROTO_UDP, &sum) ||
+	if (!checksum_pseudo(ctx, WIRE_ETH_HLEN, h->len - h->wrap, WIRE_IPPROTO_UDP, &sum))
+		return REFUSE(wrap_checksum);
+	if (h->wrap_check != (__u16)~checksum_fold(sum) &&
 	    !checksum_right(ctx, WIRE_ETH_HLEN + h->wrap, h, sum))
 		return REFUSE(wrap_checksum);
 	return 0;

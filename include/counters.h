@@ -29,6 +29,8 @@
 	X(payload_checksum, RX,                                                                    \
 	  "the GRE checksum is wrong, or there or missing against agreement")                      \
 	X(sequence, RX, "the sequence number is missing or older than what came before")           \
+	X(segments, RX,                                                                            \
+	  "several UDP datagrams in one packet, wrapped, which this kernel cannot part")           \
 	X(wrong_remote, RX,                                                                        \
 	  "the outer source is not the remote of any tunnel at the local address")                 \
 	X(ecn, RX, "congestion was marked outside on a packet whose sender does not know ECN")     \

@@ -55,6 +55,8 @@ enum tunnel_flags {
 	TUNNEL_NO_REMOTE = 1 << 13,  /* remote any */
 	TUNNEL_SHOWS_FLOW = 1 << 14, /* a port or label of the outer headers is of the inner flow */
 
+	TUNNEL_TOS_PLAIN = 1 << 15, /* the ECN bits of the outer header are as those of the rest */
+
 	/* What a simple tunnel has none of, looked at in one step. */
 	TUNNEL_SPECIAL = TUNNEL_NO_REMOTE | TUNNEL_SHOWS_FLOW | TUNNEL_ENCAP_LIMIT | TUNNEL_OCSUM |
 			 TUNNEL_OSEQ | TUNNEL_WRAP_CSUM,

@@ -226,7 +226,23 @@ FLAG_PRINT(ocsum, TUNNEL_ICSUM | TUNNEL_OCSUM, TUNNEL_OCSUM)
 FLAG_PRINT(seq, TUNNEL_ISEQ | TUNNEL_OSEQ, TUNNEL_ISEQ | TUNNEL_OSEQ)
 FLAG_PRINT(iseq, TUNNEL_ISEQ | TUNNEL_OSEQ, TUNNEL_ISEQ)
 FLAG_PRINT(oseq, TUNNEL_ISEQ | TUNNEL_OSEQ, TUNNEL_OSEQ)
-FLAG_PRINT(encap_csum, TUNNEL_WRAP_CSUM, TUNNEL_WRAP_CSUM)
+
+static int encap_csum_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	(void)out;
+	return spec->mode->family == FAMILY_IPV4 && spec->flags & TUNNEL_WRAP_CSUM;
+}
+
+static int noencap_csum_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	(void)out;
+	return spec->mode->family == FAMILY_IPV6 && spec->wrap != WRAP_NONE &&
+	       !(spec->flags & TUNNEL_WRAP_CSUM);
+}
 
 static int nopmtudisc_print(const void *from, FILE *out)
 {
@@ -679,12 +695,13 @@ const struct keyword tunnel_keywords[] = {
 	  .bit = GIVEN_ENCAP_CSUM,
 	  .parse = encap_csum_parse,
 	  .print = encap_csum_print,
-	  .help = "UDP checksums" },
+	  .help = "UDP checksums (default over IPv6)" },
 	{ .name = "noencap-csum",
 	  .aliases = "noencap-udp6-csum",
 	  .bit = GIVEN_ENCAP_CSUM,
 	  .parse = noencap_csum_parse,
-	  .help = "UDP checksums of zero (default)" },
+	  .print = noencap_csum_print,
+	  .help = "UDP checksums of zero (default over IPv4)" },
 	{ .name = "encap-remcsum",
 	  .bit = GIVEN_ENCAP_REMCSUM,
 	  .parse = encap_remcsum_parse,

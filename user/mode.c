@@ -183,6 +183,9 @@ void spec_defaults(struct tunnel_spec *spec, __u32 given)
 		spec->flags |= TUNNEL_ENCAP_LIMIT;
 		spec->encap_limit = ENCAP_LIMIT_DEFAULT;
 	}
+	/* Over IPv6 the checksum is on unless it is switched off (RFC 8200 section 8.1). */
+	if (spec->wrap != WRAP_NONE && !(given & GIVEN_ENCAP_CSUM))
+		spec->flags |= TUNNEL_WRAP_CSUM;
 }
 
 int spec_af(const struct tunnel_spec *spec)
@@ -314,6 +317,12 @@ static bool shows_flow(const struct tunnel_spec *spec)
 	       (spec->mode->family == FAMILY_IPV6 && !spec->flowlabel);
 }
 
+/* The kernel's ip6gre driver does not do as RFC 6040 wants (ip6gre_xmit_ipv4() and the like). */
+static bool tos_plain(const struct tunnel_spec *spec)
+{
+	return spec->mode->family == FAMILY_IPV6 && spec->mode->payload == PAYLOAD_GRE;
+}
+
 void spec_to_record(const struct tunnel_spec *spec, struct tunnel *record)
 {
 	record->local = spec->local.address;
@@ -336,7 +345,8 @@ void spec_to_record(const struct tunnel_spec *spec, struct tunnel *record)
 	record->room_flags = room_flags(spec);
 	record->flags = spec->flags | (spec->anchor != ANCHOR_AUTO ? TUNNEL_ANCHOR_CHOSEN : 0) |
 			(spec->remote.af == AF_UNSPEC ? TUNNEL_NO_REMOTE : 0) |
-			(shows_flow(spec) ? TUNNEL_SHOWS_FLOW : 0);
+			(shows_flow(spec) ? TUNNEL_SHOWS_FLOW : 0) |
+			(tos_plain(spec) ? TUNNEL_TOS_PLAIN : 0);
 }
 
 static struct typed_address address_from_record(const union address *address, int af)
@@ -368,8 +378,8 @@ void spec_from_record(const struct tunnel *record, struct tunnel_spec *spec)
 	spec->flowlabel = record->flowlabel;
 	spec->sport = record->sport;
 	spec->dport = record->dport;
-	spec->flags =
-		record->flags & ~(TUNNEL_ANCHOR_CHOSEN | TUNNEL_NO_REMOTE | TUNNEL_SHOWS_FLOW);
+	spec->flags = record->flags & ~(TUNNEL_ANCHOR_CHOSEN | TUNNEL_NO_REMOTE |
+					TUNNEL_SHOWS_FLOW | TUNNEL_TOS_PLAIN);
 	spec->anchor = record->flags & TUNNEL_ANCHOR_CHOSEN ? record->kind : ANCHOR_AUTO;
 }
 
