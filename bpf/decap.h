@@ -12,7 +12,7 @@
 #include "wrap.h"
 
 /* The longest headers that the verifier has to reckon with; a power of two less one. */
-enum { HLEN_MASK = 0xff };
+enum { HLEN_MASK = 0x1ff };
 
 /* Check the outer IPv4 header of a packet that is ours. Returns 0 or a refusal. */
 static __always_inline int outer4_check(ctx_t *ctx, const struct headers *h)

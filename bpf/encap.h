@@ -22,37 +22,49 @@ static __always_inline int encap_too_big(ctx_t *ctx, const struct tunnel *t,
 }
 
 /*
- * The encapsulation limit to send: one less than a limit that the inner packet brings from a tunnel
- * before, which it must not exceed, else the tunnel's own (RFC 2473 section 4.1.1, ip6_tnl_xmit()).
+ * The encapsulation limit that an inner IPv6 packet brings from a tunnel before. -1: none.
  */
-__noinline int encap_limit(ctx_t *ctx, __u32 own)
+__noinline int encap_limit_inner(ctx_t *ctx)
 {
 	struct options6 options = {};
 
 	if (options6_read(ctx, WIRE_ETH_HLEN + IPV6_HLEN, &options) || !options.found)
-		return own & 0xff;
-	return options.limit ? options.limit - 1 : REFUSE(encap_limit);
+		return -1;
+	return options.limit;
+}
+
+/*
+ * The limit to send: one less than that of the inner packet, also where the tunnel itself sets
+ * none, else the tunnel's own (RFC 2473 section 4.1.1, ip6_tnl_xmit()). Returns 0 or a refusal.
+ */
+static __always_inline int encap_limit(ctx_t *ctx, const struct tunnel *t, struct inner_packet *in)
+{
+	int limit = -1;
+
+	if (in->kind == INNER_IPV6 && unlikely(in->next == WIRE_IPPROTO_DSTOPTS))
+		limit = encap_limit_inner(ctx);
+	if (unlikely(!limit))
+		return REFUSE(encap_limit);
+	in->limited = t->flags & TUNNEL_ENCAP_LIMIT || limit > 0;
+	in->encap_limit = limit > 0 ? limit - 1 : t->encap_limit;
+	return 0;
 }
 
 /* What only tunnels with TUNNEL_SPECIAL ask of a packet. Returns 0 or a refusal. */
 static __always_inline int encap_special(ctx_t *ctx, const struct tunnel *t,
 					 struct inner_packet *in)
 {
-	int limit;
+	int err;
 
 	if (unlikely(t->flags & TUNNEL_NO_REMOTE))
 		return REFUSE(no_peer);
 	/* What each segment must have anew cannot be written before they are made. */
 	if (unlikely(t->flags & TUNNEL_PER_SEGMENT && ctx_gso_size(ctx)))
 		return REFUSE(gso);
-	if (t->flags & TUNNEL_ENCAP_LIMIT) {
-		in->encap_limit = t->encap_limit;
-		if (in->kind == INNER_IPV6 && unlikely(in->next == WIRE_IPPROTO_DSTOPTS)) {
-			limit = encap_limit(ctx, t->encap_limit);
-			if (limit < 0)
-				return limit;
-			in->encap_limit = limit;
-		}
+	if (t->flags & TUNNEL_OVER_IPV6) {
+		err = encap_limit(ctx, t, in);
+		if (unlikely(err))
+			return err;
 	}
 	if (t->flags & TUNNEL_SHOWS_FLOW)
 		in->hash = ctx_hash(ctx) ?: flow_hash(ctx, in->kind);
@@ -83,7 +95,9 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 			return err;
 	}
 
-	route.tos = t->flags & TUNNEL_TOS_INHERIT ? in.tos : t->tos;
+	route.tos = t->tos;
+	if (t->flags & TUNNEL_TOS_INHERIT && likely(in.kind != INNER_MPLS))
+		route.tos = in.tos;
 	if (likely(!(t->flags & TUNNEL_TOS_PLAIN)))
 		route.tos = ecn_encap(route.tos, in.tos);
 	err = route_find(ctx, t, state, &route);
@@ -91,6 +105,9 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 		return err;
 
 	hlen = t->hlen;
+	/* A limit that the tunnel would not send by itself. */
+	if (unlikely(in.limited) && !(t->flags & TUNNEL_ENCAP_LIMIT))
+		hlen += IPV6_LIMIT_HLEN;
 	if (unlikely(route.mtu && inner_wire_len(ctx, &in, route.mtu - hlen) + hlen > route.mtu))
 		return encap_too_big(ctx, t, &in, route.mtu - hlen, verdict);
 

@@ -118,7 +118,7 @@ static __always_inline const struct endpoint *endpoint6_any_local(ctx_t *ctx,
 static __noinline const struct endpoint *endpoint6_search(ctx_t *ctx, struct endpoint6_key *key)
 {
 	bool gre = key->ip_proto == WIRE_IPPROTO_GRE;
-	const struct endpoint *end;
+	const struct endpoint *end, *claim = NULL;
 	__be32 remote[4];
 	__u32 shapes;
 
@@ -135,8 +135,9 @@ static __noinline const struct endpoint *endpoint6_search(ctx_t *ctx, struct end
 		address6_copy(remote, key->remote);
 		__builtin_memset(key->remote, 0, sizeof(key->remote));
 		end = bpf_map_lookup_elem(&endpoints6, key);
-		if (end)
+		if (end && !(end->flags & ENDPOINT_CLAIM))
 			return end;
+		claim = end;
 		address6_copy(key->remote, remote);
 	}
 	if (!gre && shapes & SHAPE_REMOTE) {
@@ -144,8 +145,9 @@ static __noinline const struct endpoint *endpoint6_search(ctx_t *ctx, struct end
 		if (end)
 			return end;
 	}
-	if (!(shapes & SHAPE_KEY))
-		return NULL;
+	/* A claim counts when no tunnel wants the packet. */
+	if (claim || !(shapes & SHAPE_KEY))
+		return claim;
 	__builtin_memset(key->remote, 0, sizeof(key->remote));
 	return endpoint6_any_local(ctx, key);
 }

@@ -33,12 +33,12 @@ static long options6_step(__u32 i, struct options6_walk *walk)
 		return 0;
 	}
 	walk->bad = 1;
-	if (at + 2 >= OPTIONS6_MAX)
+	if (at + 1 >= OPTIONS6_MAX)
 		return 1;
 	len = walk->bytes[at + 1] + 2;
 	if (at + len > walk->len)
 		return 1;
-	if (walk->bytes[at] == IPV6_OPT_ENCAP_LIMIT && len == 3) {
+	if (walk->bytes[at] == IPV6_OPT_ENCAP_LIMIT && len == 3 && at + 2 < OPTIONS6_MAX) {
 		walk->found = 1;
 		walk->limit = walk->bytes[at + 2];
 	} else if (walk->bytes[at] >> 6) {

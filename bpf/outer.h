@@ -40,13 +40,13 @@ static __always_inline void ipv4_build(struct iphdr *ip, const struct tunnel *t,
 }
 
 /* Bytes of the outer IP header, with the encapsulation limit that may follow IPv6's. */
-static __always_inline __u32 outer_ip_hlen(const struct tunnel *t)
+static __always_inline __u32 outer_ip_hlen(const struct tunnel *t, bool limited)
 {
 	switch ((enum family)t->family) {
 	case FAMILY_IPV4:
 		return IPV4_HLEN;
 	case FAMILY_IPV6:
-		return t->flags & TUNNEL_ENCAP_LIMIT ? IPV6_HLEN + IPV6_LIMIT_HLEN : IPV6_HLEN;
+		return limited ? IPV6_HLEN + IPV6_LIMIT_HLEN : IPV6_HLEN;
 	case FAMILY_MAX:
 		break;
 	}
@@ -62,7 +62,6 @@ static __always_inline int ipv6_write(ctx_t *ctx, void *to, const struct tunnel 
 				      const struct inner_packet *in, const struct route *route,
 				      const struct route_cache *cache, __u32 len)
 {
-	bool limit = t->flags & TUNNEL_ENCAP_LIMIT;
 	__u32 payload = len - IPV6_HLEN;
 	struct ipv6hdr *ip = to;
 	__be32 flow = t->flowlabel;
@@ -75,11 +74,11 @@ static __always_inline int ipv6_write(ctx_t *ctx, void *to, const struct tunnel 
 		flow = bpf_htonl((in->hash << 16 | in->hash >> 16) & IPV6_FLOWLABEL_MASK);
 	*(__be32 *)ip = bpf_htonl(6 << 28 | (__u32)route->tos << 20) | flow;
 	ip->payload_len = payload <= IPV4_LEN_MAX ? bpf_htons(payload) : 0;
-	ip->nexthdr = limit ? WIRE_IPPROTO_DSTOPTS : outer_ip_proto(t, in);
+	ip->nexthdr = in->limited ? WIRE_IPPROTO_DSTOPTS : outer_ip_proto(t, in);
 	ip->hop_limit = t->ttl ?: in->ttl;
 	__builtin_memcpy(&ip->saddr, route_source(route, cache), sizeof(ip->saddr));
 	__builtin_memcpy(&ip->daddr, &t->remote, sizeof(ip->daddr));
-	if (limit) {
+	if (in->limited) {
 		__u8 *option = (void *)(ip + 1);
 
 		if ((void *)(option + IPV6_LIMIT_HLEN) > ctx_end(ctx))
@@ -96,16 +95,17 @@ static __always_inline int ipv6_write(ctx_t *ctx, void *to, const struct tunnel 
 	return 0;
 }
 
-/* The headers between the outer IP header and an inner packet of @kind. */
-__noinline int outer_write_rest(ctx_t *ctx, const struct tunnel *t, __u8 kind, __u32 eth_proto,
+/* The headers between the outer IP header and the inner packet. @kind_at: the kind of that, and
+ * where the outer IP header ends, from bit 8 on. */
+__noinline int outer_write_rest(ctx_t *ctx, const struct tunnel *t, __u32 kind_at, __u32 eth_proto,
 				__u32 hash)
 {
-	__u32 at, wrap;
+	__u32 at = kind_at >> 8, wrap = at;
+	__u8 kind = kind_at;
 	int err;
 
 	if (!t)
 		return REFUSE(push_failed);
-	at = wrap = WIRE_ETH_HLEN + outer_ip_hlen(t);
 	if (t->wrap != WRAP_NONE) {
 		err = wrap_write(ctx, t, at, payload_ip_protocol(t->payload, kind), hash);
 		if (err)
@@ -147,7 +147,9 @@ static __always_inline int outer_write(ctx_t *ctx, const struct tunnel *t,
 	}
 	if (t->wrap == WRAP_NONE && t->payload == PAYLOAD_IP)
 		return 0;
-	return outer_write_rest(ctx, t, in->kind, in->eth_proto, in->hash);
+	return outer_write_rest(ctx, t,
+				in->kind | (WIRE_ETH_HLEN + outer_ip_hlen(t, in->limited)) << 8,
+				in->eth_proto, in->hash);
 }
 
 #endif

@@ -10,14 +10,15 @@
 struct inner_packet {
 	__u32 len; /* bytes, from the inner network header on */
 	__be16 eth_proto;
-	__u8 kind;        /* one of enum inner, 0: none that any mode carries */
-	__u8 tos;         /* or traffic class */
-	__u8 ttl;         /* or hop limit */
-	__u8 df;          /* sender asks not to fragment */
-	__u8 next;        /* IPv6: protocol behind its header */
-	__u8 encap_limit; /* to send */
-	__be32 flow;      /* IPv6: flow label */
-	__u32 hash;       /* of the flow, where an outer header shows it */
+	__u8 kind;    /* one of enum inner, 0: none that any mode carries */
+	__u8 tos;     /* or traffic class */
+	__u8 ttl;     /* or hop limit */
+	__u8 df;      /* sender asks not to fragment */
+	__u8 next;    /* IPv6: protocol behind its header */
+	__u8 limited; /* there is an encapsulation limit to send */
+	__u8 encap_limit;
+	__be32 flow; /* IPv6: flow label */
+	__u32 hash;  /* of the flow, where an outer header shows it */
 };
 
 /* What is neither tagged nor IP has the TTL that the host gives its own packets. */
@@ -66,6 +67,7 @@ static __always_inline int inner_read(ctx_t *ctx, struct inner_packet *in)
 	const struct iphdr *ip;
 	void *head;
 
+	in->limited = 0;
 	in->len = ctx_len(ctx) - WIRE_ETH_HLEN;
 	in->eth_proto = ctx_eth_proto(ctx);
 	if (in->eth_proto == bpf_htons(WIRE_ETH_P_IPV6))

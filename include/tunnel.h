@@ -56,9 +56,10 @@ enum tunnel_flags {
 	TUNNEL_SHOWS_FLOW = 1 << 14, /* a port or label of the outer headers is of the inner flow */
 
 	TUNNEL_TOS_PLAIN = 1 << 15, /* the ECN bits of the outer header are as those of the rest */
+	TUNNEL_OVER_IPV6 = 1 << 16,
 
 	/* What a simple tunnel has none of, looked at in one step. */
-	TUNNEL_SPECIAL = TUNNEL_NO_REMOTE | TUNNEL_SHOWS_FLOW | TUNNEL_ENCAP_LIMIT | TUNNEL_OCSUM |
+	TUNNEL_SPECIAL = TUNNEL_NO_REMOTE | TUNNEL_SHOWS_FLOW | TUNNEL_OVER_IPV6 | TUNNEL_OCSUM |
 			 TUNNEL_OSEQ | TUNNEL_WRAP_CSUM,
 
 	/* What differs from segment to segment, so that packets must be cut before they come to us.

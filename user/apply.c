@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attach.h"
 #include "batch.h"
 #include "endpoints.h"
 #include "sysctl.h"

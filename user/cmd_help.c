@@ -143,9 +143,13 @@ static void completion_bash(void)
 	     "\t\twords=$(ls /sys/class/net) ;;\n"
 	     "\t-n) words=$(ip netns list 2>/dev/null | cut -d' ' -f1) ;;\n"
 	     "\t-b|restore) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;");
-	fputs("\tmode|type) words='", stdout);
+	fputs("\tmode) words='", stdout);
 	for (i = 0; mode_row(i); i++)
 		printf("%s%s", i ? " " : "", mode_row(i)->name);
+	fputs("' ;;\n\ttype) words='", stdout);
+	for (i = 0; mode_row(i); i++)
+		if (!i || strcmp(mode_row(i - 1)->driver, mode_row(i)->driver))
+			printf("%s%s", i ? " " : "", mode_row(i)->driver);
 	fputs("' ;;\n\tanchor) words='auto", stdout);
 	for (i = 0; anchor_kind_name(i); i++)
 		printf(" %s", anchor_kind_name(i));

@@ -23,13 +23,13 @@ static int request(int fd, const char *name, void *data)
 /* How many features the kernel knows. */
 static int features_count(int fd, const char *name, __u32 *count)
 {
-	struct {
+	union {
 		struct ethtool_sset_info info;
-		__u32 count;
+		__u32 words[sizeof(struct ethtool_sset_info) / sizeof(__u32) + 1];
 	} sets = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES } };
 	int ret = request(fd, name, &sets);
 
-	*count = sets.info.sset_mask ? sets.count : 0;
+	*count = sets.info.sset_mask ? sets.info.data[0] : 0;
 	return ret;
 }
 

@@ -20,25 +20,11 @@
 #include "sysctl.h"
 #include "tunnel_tc.skel.h"
 
-/* BPF_TCX_INGRESS and BPF_TCX_EGRESS (Linux 6.6), which the headers of Debian 12 do not have. */
-#define ATTACH_TCX_INGRESS ((enum bpf_attach_type)46)
-#define ATTACH_TCX_EGRESS  ((enum bpf_attach_type)47)
-/* BPF_NETKIT_PRIMARY, Linux 6.7. */
-#define ATTACH_NETKIT ((enum bpf_attach_type)54)
-
-enum {
-	/* Our filters on kernels without tcx; the handle says "xtun". */
-	FILTER_HANDLE = 0x7874756e,
-	FILTER_PRIORITY = 0x7800,
-};
-
-#define UNFINISHED  "new-"
-#define DISCARDED   "old-"
-#define JOURNAL     "journal"
-#define PIN_ENCAP   "encap"
-#define PIN_DECAP   "decap"
-#define LINK_PORT   "port-"
-#define LINK_DEVICE "device-"
+#define UNFINISHED "new-"
+#define DISCARDED  "old-"
+#define JOURNAL    "journal"
+#define PIN_ENCAP  "encap"
+#define PIN_DECAP  "decap"
 
 typedef char pin_path[128];
 
@@ -50,14 +36,14 @@ static const char *pin_at(pin_path path, int dir, const char *name)
 	return path;
 }
 
-static int pin_get(int dir, const char *name)
+int pin_get(int dir, const char *name)
 {
 	pin_path path;
 
 	return bpf_obj_get(pin_at(path, dir, name));
 }
 
-static int pin_put(int fd, int dir, const char *name)
+int pin_put(int fd, int dir, const char *name)
 {
 	pin_path path;
 
@@ -299,9 +285,9 @@ int state_create(struct state *state, struct error *err)
 	skel = programs_load();
 	if (!skel) {
 		ret = -errno;
-		return refuse_kernel(
-			err, ret, "this kernel refuses the BPF programs, which need Linux 6.1 (%s)",
-			loader_words);
+		return refuse(err, ret,
+			      "this kernel refuses the BPF programs, which need Linux 6.1 (%s)",
+			      loader_words[0] ? loader_words : strerror(-ret));
 	}
 	snprintf(unfinished, sizeof(unfinished), UNFINISHED "%s", state->name);
 	tree_remove(state->root, unfinished);
@@ -402,160 +388,5 @@ int journal_remove(struct state *state, struct error *err)
 {
 	if (unlinkat(state->dir, JOURNAL, 0) && errno != ENOENT)
 		return refuse_kernel(err, -errno, "removing the journal");
-	return 0;
-}
-
-/* Whether the link pinned as @name is attached to a device. One whose device is gone is removed. */
-static bool link_alive(struct state *state, const char *name)
-{
-	struct bpf_link_info info = {};
-	__u32 len = sizeof(info);
-	int fd = pin_get(state->dir, name), err;
-
-	if (fd < 0)
-		return false;
-	err = bpf_obj_get_info_by_fd(fd, &info, &len);
-	close(fd);
-	/* The kernel's `tcx.ifindex` is the first word of the union, like `netns.netns_ino` of the
-	 * older headers. */
-	if (!err && info.netns.netns_ino)
-		return true;
-	unlinkat(state->dir, name, 0);
-	return false;
-}
-
-static int link_attach(struct state *state, int prog, __u32 ifindex, enum bpf_attach_type type,
-		       const char *name)
-{
-	int fd = bpf_link_create(prog, ifindex, type, NULL), ret;
-
-	if (fd < 0)
-		return fd;
-	ret = pin_put(fd, state->dir, name);
-	close(fd);
-	return ret;
-}
-
-static __u32 program_id(int prog)
-{
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
-
-	return bpf_obj_get_info_by_fd(prog, &info, &len) ? 0 : info.id;
-}
-
-/*
- * -EEXIST when a filter that is not ours has our handle; 0 when ours is there already. @qdisc: we
- * made the clsact. libbpf wants the padding of its structures to be zero, which LIBBPF_OPTS sees
- * to.
- */
-static int clsact_attach(int prog, __u32 ifindex, bool ingress, bool *qdisc)
-{
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
-		    .attach_point = ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
-	LIBBPF_OPTS(bpf_tc_opts, found, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
-	int ret;
-
-	ret = bpf_tc_hook_create(&hook);
-	if (ret && ret != -EEXIST)
-		return ret;
-	*qdisc = !ret;
-	if (!bpf_tc_query(&hook, &found))
-		return found.prog_id == program_id(prog) ? 0 : -EEXIST;
-	opts.prog_fd = prog;
-	return bpf_tc_attach(&hook, &opts);
-}
-
-static void clsact_detach(__u32 ifindex, bool qdisc)
-{
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
-
-	bpf_tc_detach(&hook, &opts);
-	if (!qdisc || netlink_has_filters(ifindex))
-		return;
-	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
-	bpf_tc_hook_destroy(&hook);
-}
-
-/* tcx where the kernel has it. EINVAL is its answer to an attach type that it does not know. */
-static int program_attach(struct state *state, int prog, __u32 ifindex, bool ingress,
-			  const char *name, __u32 *flags)
-{
-	bool qdisc = false;
-	int ret = -EINVAL;
-
-	if (!(*flags & DEVICE_CLSACT))
-		ret = link_attach(state, prog, ifindex,
-				  ingress ? ATTACH_TCX_INGRESS : ATTACH_TCX_EGRESS, name);
-	if (ret != -EINVAL)
-		return ret;
-	ret = clsact_attach(prog, ifindex, ingress, &qdisc);
-	if (!ret)
-		*flags |= DEVICE_CLSACT | (qdisc ? DEVICE_QDISC : 0);
-	return ret;
-}
-
-int port_attach(struct state *state, const struct anchor *anchor, struct error *err)
-{
-	__u32 flags = 0;
-	char name[32];
-	int ret;
-
-	snprintf(name, sizeof(name), LINK_PORT "%u", anchor->port);
-	if (link_alive(state, name))
-		return 0;
-	if (anchor->hook == HOOK_NETKIT)
-		ret = link_attach(state, state->encap, anchor->attached, ATTACH_NETKIT, name);
-	else
-		ret = program_attach(state, state->encap, anchor->attached,
-				     anchor->hook == HOOK_TC_INGRESS, name, &flags);
-	return ret ? refuse_kernel(err, ret, "attaching to the tunnel's device") : 0;
-}
-
-void port_forget(struct state *state, bool (*known)(__u32 ifindex, void *data), void *data)
-{
-	int fd = openat(state->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-
-	if (!dir)
-		return;
-	while ((entry = readdir(dir)))
-		if (!strncmp(entry->d_name, LINK_PORT, strlen(LINK_PORT)) &&
-		    !known(strtoul(entry->d_name + strlen(LINK_PORT), NULL, 10), data))
-			unlinkat(fd, entry->d_name, 0);
-	closedir(dir);
-}
-
-int device_attach(struct state *state, __u32 ifindex, const char *device, __u32 *flags,
-		  struct error *err)
-{
-	char name[32];
-	int ret;
-
-	snprintf(name, sizeof(name), LINK_DEVICE "%u", ifindex);
-	if (link_alive(state, name))
-		return 0;
-	ret = program_attach(state, state->decap, ifindex, true, name, flags);
-	if (ret == -EEXIST)
-		return refuse(err, ret,
-			      "%s: another program has tc filter handle %#x priority %d; remove it "
-			      "with `tc filter del dev %s ingress`",
-			      device, FILTER_HANDLE, FILTER_PRIORITY, device);
-	return ret ? refuse_kernel(err, ret, "%s: attaching at tc ingress", device) : 0;
-}
-
-int device_detach(struct state *state, __u32 ifindex, const char *device, __u32 flags,
-		  struct error *err)
-{
-	char name[32];
-
-	if (flags & DEVICE_CLSACT)
-		clsact_detach(ifindex, flags & DEVICE_QDISC);
-	snprintf(name, sizeof(name), LINK_DEVICE "%u", ifindex);
-	if (unlinkat(state->dir, name, 0) && errno != ENOENT)
-		return refuse_kernel(err, -errno, "%s: detaching", device);
 	return 0;
 }

@@ -2,8 +2,8 @@
 /*
  * Where the state of a namespace lives: a directory of pinned maps, programs and links in a BPF
  * file system that outlives the command, with one directory per network namespace, named by the
- * namespace's cookie and the layout's number. Making, finding, locking and removing it; attaching
- * the programs. Functions return 0 or a negative errno with @err.
+ * namespace's cookie and the layout's number. Making, finding, locking and removing it.
+ * Functions return 0 or a negative errno with @err.
  */
 #ifndef XTUN_LOADER_H
 #define XTUN_LOADER_H
@@ -56,19 +56,9 @@ int journal_write(struct state *state, const char *text, struct error *err);
 int journal_read(struct state *state, char **text, struct error *err);
 int journal_remove(struct state *state, struct error *err);
 
-/* Attach the encapsulating program to an anchor. It goes with the device. */
-int port_attach(struct state *state, const struct anchor *anchor, struct error *err);
-
-/* Remove the pins of ports for which @known says no. */
-void port_forget(struct state *state, bool (*known)(__u32 ifindex, void *data), void *data);
-
-/*
- * Attach the decapsulating program to an underlay device, if it is not there yet. @flags: those of
- * its struct device, with what was found out (DEVICE_CLSACT, DEVICE_QDISC) added.
+/* A pin @name in the open directory @dir: its file descriptor, or a negative errno; and make one.
  */
-int device_attach(struct state *state, __u32 ifindex, const char *name, __u32 *flags,
-		  struct error *err);
-int device_detach(struct state *state, __u32 ifindex, const char *name, __u32 flags,
-		  struct error *err);
+int pin_get(int dir, const char *name);
+int pin_put(int fd, int dir, const char *name);
 
 #endif

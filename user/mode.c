@@ -346,6 +346,7 @@ void spec_to_record(const struct tunnel_spec *spec, struct tunnel *record)
 	record->flags = spec->flags | (spec->anchor != ANCHOR_AUTO ? TUNNEL_ANCHOR_CHOSEN : 0) |
 			(spec->remote.af == AF_UNSPEC ? TUNNEL_NO_REMOTE : 0) |
 			(shows_flow(spec) ? TUNNEL_SHOWS_FLOW : 0) |
+			(spec->mode->family == FAMILY_IPV6 ? TUNNEL_OVER_IPV6 : 0) |
 			(tos_plain(spec) ? TUNNEL_TOS_PLAIN : 0);
 }
 
@@ -379,7 +380,7 @@ void spec_from_record(const struct tunnel *record, struct tunnel_spec *spec)
 	spec->sport = record->sport;
 	spec->dport = record->dport;
 	spec->flags = record->flags & ~(TUNNEL_ANCHOR_CHOSEN | TUNNEL_NO_REMOTE |
-					TUNNEL_SHOWS_FLOW | TUNNEL_TOS_PLAIN);
+					TUNNEL_SHOWS_FLOW | TUNNEL_TOS_PLAIN | TUNNEL_OVER_IPV6);
 	spec->anchor = record->flags & TUNNEL_ANCHOR_CHOSEN ? record->kind : ANCHOR_AUTO;
 }
 

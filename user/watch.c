@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "attach.h"
 /* A set of devices to watch. */
 struct watch {
 	struct watched {

@@ -182,3 +182,10 @@ def decapsulated(frame_in, anchor_mac, inner):
     if ecn != inner[1] & 3:
         inner = with_tos(inner, inner[1] & ~3 | ecn)
     return anchor_mac + frame_in[6:12] + b"\x08\x00" + inner
+
+
+def icmp_answers(inner):
+    """Whether a packet may be answered by an error, RFC 1122 section 3.2.2."""
+    return inner[6] & 0x40 and inner[0] & 15 == 5 and not (inner[6] & 0x1f or inner[7]) and \
+        not (inner[9] == 1 and inner[20] not in (0, 8)) and \
+        inner[12:16] not in (bytes(4), b"\xff" * 4) and inner[12] >> 4 != 14

@@ -2,9 +2,11 @@
 """One host, set up by the command under test in the namespace that this runs in.
 
     eth0 10.1.1.5, 10.1.1.6 ---- wire      neighbours 10.1.1.7 and up, permanent
+         fd00:1::5, fd00:1::6              fd00:1::7 and up
     eth1 10.1.2.5 ---- wire1               no neighbour is known there
 """
 
+import functools
 import glob
 import json
 import os
@@ -17,6 +19,8 @@ XTUN = os.environ["XTUN"]
 DEV = "eth0"
 LOCAL, LOCAL2 = "10.1.1.5", "10.1.1.6"
 REMOTES = [f"10.1.1.{host}" for host in range(7, 32)]
+LOCAL6, LOCAL6_2 = "fd00:1::5", "fd00:1::6"
+REMOTES6 = [f"fd00:1::{host:x}" for host in range(7, 32)]
 NEIGHBOUR = bytes.fromhex("020000000007")
 MTU = 1500
 
@@ -51,6 +55,12 @@ def port(tunnel):
     return other if other else own
 
 
+@functools.lru_cache
+def route_source(remote):
+    """The source address that the kernel's routes have for @remote."""
+    return json.loads(command("ip", "-j", "route", "get", remote))[0]["prefsrc"]
+
+
 class Scene:
     def __init__(self):
         command("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1",
@@ -62,15 +72,21 @@ class Scene:
                 command("ip", "addr", "add", address + "/24", "dev", dev)
             command("ip", "link", "set", dev, "up")
             command("ip", "link", "set", wire, "up")
+        # Devices that come later have no IPv6, and send nothing of their own.
+        command("sysctl", "-qw", f"net.ipv6.conf.{DEV}.disable_ipv6=0")
+        for address in (LOCAL6, LOCAL6_2):
+            command("ip", "addr", "add", address + "/64", "dev", DEV, "nodad")
         command("ip", "-batch", "-", text="".join(
             f"neigh replace {remote} lladdr {NEIGHBOUR.hex(':')} dev {DEV} nud permanent\n"
-            for remote in REMOTES))
+            for remote in REMOTES + REMOTES6))
         self.mac = mac(DEV)
         self.programs, self.ports, self.seen = {}, {}, {}
 
     def configure(self, *lines):
-        """Make these commands the whole configuration, with counters that begin at zero."""
-        command(XTUN, "flush")
+        """Make these commands the whole configuration, with counters that begin at zero: no tunnel
+        of before stays, but the programs do, which to load takes longest."""
+        if self.programs:
+            command(XTUN, "restore", "-", text=f"attach {DEV}\n")
         command(XTUN, "restore", "-", text="\n".join(lines) + "\n")
         for program in self.programs.values():
             program.close()

@@ -5,9 +5,12 @@ import errno
 import re
 import socket
 
+from arrivals import from_remote
 from harness import Failure, expect, expect_bytes, test
+from modes import ModeTunnel, ip6
 from oracle import IPIP, Tunnel, checksum_mend, frame, ip, pattern
-from scene import DEV, DROP, LOCAL, LOCAL2, NEIGHBOUR, NEXT, REMOTES, XTUN, command
+from scene import (DEV, DROP, LOCAL, LOCAL2, LOCAL6, NEIGHBOUR, NEXT, REMOTES, REMOTES6, XTUN,
+                   command)
 
 TUN1 = Tunnel("tun1", REMOTES[0], LOCAL)
 TUNNELS = [
@@ -119,13 +122,49 @@ def decap(scene):
                 lambda: scene.decap(frame(packet, scene.mac, NEIGHBOUR), **how))
 
 
+SUMS = ModeTunnel("sums", REMOTES[2], LOCAL, mode="gre", ocsum=True, icsum=True)
+NUMBERS = ModeTunnel("numbers", REMOTES[3], LOCAL, mode="gre", oseq=True, iseq=True)
+WRAPPED = ModeTunnel("wrapped", REMOTES[4], LOCAL, mode="gre", encap="fou", sport=5,
+                     wrap_csum=True)
+SIX = ModeTunnel("six", REMOTES6[0], LOCAL6, mode="ip6tnl")
+# What only other modes can have wrong: (reason, way, tunnel, frame, what else the run is told).
+MODES = [
+    ("gso", "tx", "sums", frame(ip(3000)), {"gso_size": 1000}),
+    ("gso", "tx", "numbers", frame(ip(3000)), {"gso_size": 1000}),
+    ("gso", "tx", "wrapped", frame(ip(3000)), {"gso_size": 1000}),
+    ("encap_limit", "tx", "six",
+     frame(ip6(nh=60, payload=b"\x3b\0\4\1\0\1\1\0"), eth_proto=0x86dd), {}),
+    ("inner_length", "tx", "sums", frame(b"\1\2\3", eth_proto=0x8847), {}),
+    ("payload_checksum", "rx", "sums", from_remote(SUMS, "4", ip(), ocsum=False), {}),
+    ("segments", "rx", "wrapped", from_remote(WRAPPED, "4", ip(3000), "fou"), {"gso_size": 1000}),
+    ("sequence", "rx", "numbers", from_remote(NUMBERS, "4", ip(), oseq=False), {}),
+    ("wrap_header", "rx", "wrapped",
+     checksum_mend(from_remote(WRAPPED, "4", ip(), "gue")[:30] + b"\1\0" +
+                   from_remote(WRAPPED, "4", ip(), "gue")[32:]), {}),
+    ("wrap_checksum", "rx", "wrapped",
+     from_remote(WRAPPED, "4", ip(), "fou", wrap_csum=True)[:26] + b"\1\0" +
+     from_remote(WRAPPED, "4", ip(), "fou")[28:], {}),
+]
+
+
+@test("drops/modes")
+def modes(scene):
+    scene.configure("fou add port 7747 ipproto 47", "fou add port 5555 gue",
+                    *(tunnel.command() for tunnel in (SUMS, NUMBERS, WRAPPED, SIX)))
+    for reason, way, tunnel, data, how in MODES:
+        dropped(scene, f"{reason}: {data[:60].hex(' ')}", reason, tunnel,
+                lambda: scene.encap(tunnel, data, **how) if way == "tx" else
+                scene.decap(frame(data, scene.mac, NEIGHBOUR), **how))
+
+
 @test("drops/no_other")
 def no_other(scene):
     """The tables above have every reason that the command knows, and no other."""
     known = {name: way for name, way in
              re.findall(r"^ *(\S+) +(tx|rx) ", command(XTUN, "help", "drops"), re.M)}
     tried = {reason: "tx" for reason, *_ in ENCAP} | {reason: "rx" for reason, *_ in DECAP}
-    expect("reasons", tried | {"inner_length": "tx"}, known)
+    tried |= {reason: way for reason, way, *_ in MODES}
+    expect("reasons", tried, known)
 
 
 # ---- too short for test runs --------------------------------------------------------------------

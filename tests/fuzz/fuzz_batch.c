@@ -3,6 +3,7 @@
  * Files of commands: whatever is in them, they are accepted or answered by one line, and what they
  * made is saved as commands that make the same.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -62,6 +63,18 @@ static void check_error(const struct error *err, int ret)
 	must(strcmp(strrchr(err->text, ':'), ": "));
 }
 
+/* Ports stand in order, each once in its family, and say what is inside. */
+static void check_port(const struct port_entry *entry, const struct port_entry *before)
+{
+	must(entry->key.port && entry->key.family < FAMILY_MAX);
+	must(entry->port.wrap == WRAP_GUE ? !entry->port.ip_proto
+					  : entry->port.wrap == WRAP_FOU && entry->port.ip_proto);
+	if (before && before->key.family == entry->key.family)
+		must(ntohs(before->key.port) < ntohs(entry->key.port));
+	else if (before)
+		must(before->key.family < entry->key.family);
+}
+
 /* What holds for any configuration that commands can make. */
 static void check_model(const struct model *model)
 {
@@ -87,6 +100,8 @@ static void check_model(const struct model *model)
 	}
 	for (i = 0; i < model->manual_count; i++)
 		must(model_link(model, model->manual[i]));
+	for (i = 0; i < model->port_count; i++)
+		check_port(&model->ports[i], i ? &model->ports[i - 1] : NULL);
 }
 
 static void check_saved(const struct model *model)

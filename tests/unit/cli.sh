@@ -40,11 +40,11 @@ titles() { "$XTUN" help | sed -n '/^Commands:/,/^`/s/^  \(\S\+\( \S\+\)\?\)  .*/
 # Keywords that end a verb, from its help: those in brackets behind the first line.
 help_keywords()
 {
-	"$XTUN" help "$@" | sed -n '2,/^[a-z]/p' | grep -o '\[[a-z]\+' | tr -d '[' | sort
+	"$XTUN" help "$@" | sed -n '2,/^[a-z]/p' | grep -o '\[[a-z-]\+' | tr -d '[' | sort
 }
 
 # Their explanations: one indented line each.
-help_rows() { "$XTUN" help "$@" | sed -n 's/^  \([a-z]\+\) .*/\1/p' | sort; }
+help_rows() { "$XTUN" help "$@" | sed -n 's/^  \([a-z-]\+\) .*/\1/p' | sort; }
 
 # ---- help -----------------------------------------------------------------------------------------
 
@@ -85,7 +85,7 @@ help_is_completion()
 	local verb synopsis
 
 	synopsis=$(help_keywords tunnel add)
-	[ "$(echo "$synopsis" | wc -l)" -ge 9 ] || die "few keywords: $synopsis"
+	[ "$(echo "$synopsis" | wc -l)" -ge 35 ] || die "few keywords: $synopsis"
 	for verb in "tunnel add" "tunnel change" "tunnel replace" "link add"; do
 		# shellcheck disable=SC2086  # two words
 		equal "$verb" "$(help_keywords $verb)" "$synopsis"
@@ -168,7 +168,9 @@ completion_words()
 	dev |show
 	tunnel add t1 nop|nopmtudisc
 	tunnel add t1 mode |$("$XTUN" help modes | sed 's/^ *\([^ ]*\).*/\1/' | tr '\n' ' ' | sed 's/ $//')
-	link add t1 type i|ipip
+	link add t1 type i|ipip ip6tnl ip6gre
+	fou |add del show
+	tunnel add t1 mode gre encap-d|encap-dport
 	tunnel add t1 mode ipip anchor |auto dummy ifb veth netkit
 	tunnel add t1 mode ipip re|remote
 	tunnel del |t1 t2
@@ -268,6 +270,78 @@ privileges()
 	as_nobody completion bash >/dev/null || die "completion wants privileges"
 }
 
+# Where the command may do what it wants, and nothing of it stays.
+isolated()
+{
+	[ "$(id -u)" = 0 ] || skip_test "needs root"
+	printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$(dirname "${BASH_SOURCE[0]}")/../isolate" \
+		"$(realpath "$XTUN")" >"$tmp/isolated"
+	chmod +x "$tmp/isolated"
+	XTUN=$tmp/isolated
+	"$XTUN" tunnel show >"$tmp/out" 2>&1 || skip_test "$(cat "$tmp/out")"
+}
+
+# What a mode cannot have, what no port or key can be, and what is not done at all.
+bad_tunnels()
+{
+	local status text words
+
+	isolated
+	while IFS='|' read -r status text words; do
+		# shellcheck disable=SC2086  # words
+		refused "$status" "xtun: $text" $words
+	done <<-'END'
+	2|tunnel add: csum: mode ipip has no such keyword|tunnel add t1 mode ipip csum
+	2|tunnel add: seq: mode sit has no such keyword|tunnel add t1 mode sit seq
+	2|tunnel add: key: mode ip6tnl has no such keyword|-6 tunnel add t1 mode any key 5
+	2|link add: csum: mode ip6tnl has no such keyword|link add t1 type ip6tnl csum
+	2|tunnel add: pmtudisc: mode ip6gre has no such keyword|tunnel add t1 mode ip6gre nopmtudisc
+	2|tunnel add: encaplimit: mode gre has no such keyword|tunnel add t1 mode gre encaplimit 4
+	2|tunnel add: flowlabel: mode ipip has no such keyword|tunnel add t1 mode ipip flowlabel 1
+	2|tunnel add: encap-dport: "0" is not 1..65535|tunnel add t1 mode gre encap fou encap-dport 0
+	2|tunnel add: encap-dport: "65536" is not|tunnel add t1 mode gre encap fou encap-dport 65536
+	2|tunnel add: encap-sport: "0" is not 1..65535 or auto|tunnel add t1 mode gre encap fou encap-sport 0
+	2|tunnel add: encap-sport: "65536" is not|tunnel add t1 mode gre encap gue encap-sport 65536
+	2|tunnel add: encap: "vxlan" is not none, fou or gue|tunnel add t1 mode gre encap vxlan
+	2|tunnel add: encap-dport: missing|tunnel add t1 mode gre remote 192.0.2.7 encap gue
+	2|tunnel add: encap-dport: goes with `encap fou`|tunnel add t1 mode gre encap-dport 5555
+	2|tunnel add: encap-sport: goes with `encap fou`|tunnel add t1 mode gre encap-sport auto
+	2|tunnel add: encap-csum: goes with `encap fou`|tunnel add t1 mode gre encap-csum
+	2|tunnel add: encap-remcsum: remote checksum offload is not done|tunnel add t1 mode ipip encap gue encap-dport 5555 encap-remcsum
+	2|tunnel add: external: addresses come from the tunnel|tunnel add t1 mode gre external
+	2|link add: external: addresses come from the tunnel|link add t1 type ipip external
+	2|tunnel add: key: "4294967296" is not a key|tunnel add t1 mode gre key 4294967296
+	2|tunnel add: key: "1.2.3" is not a key|tunnel add t1 mode gre key 1.2.3
+	2|tunnel add: ikey: "1.2.3.256" is not a key|tunnel add t1 mode gre ikey 1.2.3.256
+	2|tunnel add: okey: "-1" is not a key|tunnel add t1 mode gre okey -1
+	2|tunnel add: remote: "192.0.2.7" is an IPv4 address; mode ip6gre has IPv6|tunnel add t1 mode ip6gre remote 192.0.2.7
+	2|tunnel add: remote: "2001:db8::7" is an IPv6 address; mode gre has IPv4|tunnel add t1 mode gre remote 2001:db8::7
+	2|tunnel add: local: "192.0.2.7" is an IPv4 address|-6 tunnel add t1 mode ip6ip6 local 192.0.2.7
+	2|tunnel add: remote: "ff02::1" is not the address of one host|tunnel add t1 mode ip6tnl remote ff02::1
+	2|tunnel add: ignore-df: needs nopmtudisc|tunnel add t1 mode gre ignore-df
+	2|tunnel add: encaplimit: "256" is not 0..255 or none|tunnel add t1 mode ip6gre encaplimit 256
+	2|tunnel add: flowlabel: "0x100000" is not a flow label|tunnel add t1 mode ip6gre flowlabel 0x100000
+	2|tunnel add: anchor: a checksum or sequence number needs|tunnel add t1 mode gre csum anchor dummy
+	2|link add: type: "gretap" is not a type|link add t1 type gretap
+	2|link add: mode: type sit has no mode "ip6ip6"|link add t1 type sit mode ip6ip6
+	2|link add: mode: type gre has no mode "any"|link add t1 type gre mode any
+	2|fou add: port: "0" is not 1..65535|fou add port 0 gue
+	2|fou add: port: "65536" is not 1..65535|fou add port 65536 ipproto 4
+	2|fou add: port: missing|fou add gue
+	2|fou add: `ipproto P` or `gue` is missing|fou add port 5555
+	2|fou add: gue: given twice, or with its opposite|fou add port 5555 ipproto 4 gue
+	2|fou add: ipproto: "17" is nothing that tunnels carry|fou add port 5555 ipproto 17
+	2|fou add: ipproto: "256" is not an IP protocol|fou add port 5555 ipproto 256
+	2|fou add: local: a port cannot be bound|fou add port 5555 gue local 192.0.2.5
+	1|fou del: there is no port 5555|fou del port 5555
+	END
+	printf 'fou add port 5555 gue\nfou add port 5555 ipproto 4\n' >"$tmp/ports"
+	refused 1 "xtun: $tmp/ports: line 2: fou add: port 5555 is in use already" -b "$tmp/ports"
+	printf 'fou add port 5555 gue\nfou add port 5555 gue -6\nfou del port 5555 -6\nfou del port 5555\n' \
+		>"$tmp/ports"
+	"$XTUN" -b "$tmp/ports" || die "one port in both families: status $?"
+}
+
 # A full disk is not success.
 full_output()
 {
@@ -288,5 +362,6 @@ check completion_titles completion_titles
 check completion_files completion_files
 check usage usage
 check privileges privileges
+check bad_tunnels bad_tunnels
 check full_output full_output
 [ "$failed" = 0 ]

@@ -228,11 +228,16 @@ TEST(keywords_print)
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
 
-	args_print(rows, ARRAY_SIZE(rows), &thing, out);
+	args_print(rows, ARRAY_SIZE(rows), &thing, 0, out);
 	thing = (struct thing){ .flags = 1 };
-	args_print(rows, ARRAY_SIZE(rows), &thing, out);
+	args_print(rows, ARRAY_SIZE(rows), &thing, 0, out);
+	/* Without what the caller says itself. */
+	thing.color = 1;
+	args_print(rows, ARRAY_SIZE(rows), &thing, 4, out);
+	args_print(rows, ARRAY_SIZE(rows), &thing, 1, out);
+	args_print(rows, ARRAY_SIZE(rows), &thing, 5, out);
 	fclose(out);
-	assert_string_equal(text, " color blue shine");
+	assert_string_equal(text, " color blue shine color red shine");
 	free(text);
 }
 

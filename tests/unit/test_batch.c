@@ -106,7 +106,7 @@ TEST(save_text)
 	saved = fixture_save(&model);
 	assert_string_equal(saved, "");
 	free(saved);
-	fixture_accept(&model, "link add t1 type ipv4/ipv4 remote 10.1.1.7 local 10.1.1.5 anchor "
+	fixture_accept(&model, "link add t1 type ipip remote 10.1.1.7 local 10.1.1.5 anchor "
 			       "veth tclass inherit/b8 hlim 0x40 pmtudisc dev eth0\n"
 			       "tunnel add t2 mode ipip ttl inherit nopmtudisc local any tos 10\n"
 			       "attach lo\n");
@@ -128,33 +128,129 @@ static unsigned int pick(unsigned int below)
 	return (generator >> 8) % below;
 }
 
-static void generate(FILE *out, unsigned int number)
+#define ANY_OF(words) ((words)[pick(ARRAY_SIZE(words))])
+
+static void generate_over_ipv4(FILE *out)
 {
 	static const char *const ttl[] = { "",
 					   " ttl 1",
 					   " ttl 255",
 					   " ttl inherit",
 					   " nopmtudisc",
-					   " ttl inherit nopmtudisc",
-					   " pmtudisc ttl 0x40" };
-	static const char *const tos[] = { "", " tos inherit", " tos b8", " tos inherit/0x10",
+					   " ttl inherit nopmtudisc ignore-df",
+					   " ignore-df nopmtudisc",
+					   " pmtudisc ttl 0x40 noignore-df" };
+
+	fputs(ANY_OF(ttl), out);
+}
+
+static void generate_over_ipv6(FILE *out)
+{
+	static const char *const ttl[] = { "", " hoplimit 64", " hlim 255", " ttl inherit",
+					   " ttl 1" };
+	static const char *const label[] = { "", " flowlabel inherit", " flowlabel 0x12345",
+					     " flowlabel 0", " flowlabel fffff" };
+	static const char *const limit[] = { "", " encaplimit none", " encaplimit 0",
+					     " encaplimit 4", " encaplimit 255" };
+
+	fputs(ANY_OF(ttl), out);
+	fputs(ANY_OF(label), out);
+	fputs(ANY_OF(limit), out);
+}
+
+/* What needs packets cut before it excludes kinds of anchor, and the other way round. */
+static bool generate_gre(FILE *out)
+{
+	static const char *const key[] = { "",
+					   " key 0",
+					   " key 1.2.3.4",
+					   " ikey 7 okey 8",
+					   " ikey 4294967295",
+					   " okey 0",
+					   " okey 0xff ikey 255",
+					   " nokey",
+					   " key 5 noikey",
+					   " key 5 nookey" };
+	static const char *const csum[] = { "",       " icsum", " csum noocsum", " nocsum",
+					    " ocsum", " csum",  " icsum ocsum" };
+	static const char *const seq[] = { "",      " iseq", " seq nooseq", " noseq",
+					   " oseq", " seq",  " oseq iseq" };
+	unsigned int sums = pick(ARRAY_SIZE(csum)), numbers = pick(ARRAY_SIZE(seq));
+
+	fputs(ANY_OF(key), out);
+	fputs(csum[sums], out);
+	fputs(seq[numbers], out);
+	return sums > 3 || numbers > 3;
+}
+
+static bool generate_wrap(FILE *out, enum family family)
+{
+	static const char *const port[] = { "", " encap-sport auto", " encap-sport 1",
+					    " encap-sport 65535" };
+	static const char *const csum[] = { "", " noencap-csum", " encap-csum",
+					    " encap-udp6-csum" };
+	unsigned int sums = pick(ARRAY_SIZE(csum));
+
+	if (pick(2)) {
+		fputs(pick(2) ? "" : " encap none noencap-remcsum", out);
+		return false;
+	}
+	fprintf(out, " encap %s encap-dport %u%s%s", pick(2) ? "fou" : "gue", 1 + pick(65535),
+		ANY_OF(port), csum[sums]);
+	/* Over IPv6 checksums are the default. */
+	return sums > 1 || (family == FAMILY_IPV6 && sums != 1);
+}
+
+/* A tunnel of one mode of all, with some of its keywords; its ends are its own. */
+static void generate(FILE *out, unsigned int number)
+{
+	static const char *const tos[] = { "", " tos inherit", " tclass b8", " tos inherit/0x10",
 					   " tos 0" };
 	static const char *const dev[] = { "", "", " dev eth0", " dev eth1", " dev dev" };
-	static const char *const anchor[] = {
-		"", "", " anchor ifb", " anchor veth", " anchor netkit", " anchor auto"
-	};
-	struct in_addr local = { htonl(0x0a000001 + number) }, remote = { htonl(0xac100001) };
-	char text[INET_ADDRSTRLEN];
+	static const char *const cuts[] = { "", " anchor veth", " anchor netkit", " anchor auto" };
+	static const char *const anchor[] = { "", " anchor ifb", " anchor dummy", " anchor veth" };
+	static unsigned int modes;
+	const struct mode *mode;
+	bool segments = false;
+	char type[16];
 
-	fprintf(out, pick(2) ? "tunnel add t%u mode ipip" : "link add name t%u type ipip", number);
-	fprintf(out, " local %s", inet_ntop(AF_INET, &local, text, sizeof(text)));
+	while (!modes || mode_row(modes))
+		modes++;
+	mode = mode_row(pick(modes));
+	/* The last word for it in the terms of `ip link`, of this driver or another. */
+	if (pick(2) || sscanf(strrchr(mode->types, ' ') ?: mode->types, " %15[^/]", type) != 1)
+		fprintf(out, "tunnel add t%u mode %s", number, mode->name);
+	else if (strchr(strrchr(mode->types, ' ') ?: mode->types, '/'))
+		fprintf(out, "link add name t%u type %s mode %s", number, type,
+			strchr(strrchr(mode->types, ' ') ?: mode->types, '/') + 1);
+	else
+		fprintf(out, "link add name t%u type %s", number, type);
+	fprintf(out, mode->family == FAMILY_IPV4 ? " local 10.%u.%u.1" : " local 2001:db8::%x:%x",
+		number >> 8, number & 255);
 	if (pick(2))
-		fprintf(out, " remote %s", inet_ntop(AF_INET, &remote, text, sizeof(text)));
-	fputs(dev[pick(ARRAY_SIZE(dev))], out);
-	fputs(ttl[pick(ARRAY_SIZE(ttl))], out);
-	fputs(tos[pick(ARRAY_SIZE(tos))], out);
-	fputs(anchor[pick(ARRAY_SIZE(anchor))], out);
+		fputs(mode->family == FAMILY_IPV4 ? " remote 172.16.0.1" : " remote fe80::1", out);
+	fputs(ANY_OF(dev), out);
+	fputs(ANY_OF(tos), out);
+	if (mode->family == FAMILY_IPV4)
+		generate_over_ipv4(out);
+	else
+		generate_over_ipv6(out);
+	if (mode->payload == PAYLOAD_GRE)
+		segments = generate_gre(out);
+	segments |= generate_wrap(out, mode->family);
+	fputs(segments ? ANY_OF(cuts) : ANY_OF(anchor), out);
 	fputc('\n', out);
+}
+
+static void generate_ports(FILE *out)
+{
+	static const char *const inside[] = { "ipproto 4", "ipproto 41", "ipproto 47",
+					      "ipproto 137", "gue" };
+	unsigned int i;
+
+	for (i = 1; i < 65535; i += 1 + pick(500))
+		fprintf(out, "fou add port %u %s%s\n", i, ANY_OF(inside), pick(2) ? " -6" : "");
+	fputs("fou add gue port 65535\nfou add -6 port 65535 ipproto 4\n", out);
 }
 
 /* Whether what is saved of @model reads back, and is saved as the same text again. */
@@ -191,12 +287,14 @@ TEST(save_restore_save)
 
 	generator = SEED;
 	fputs("attach eth0\nattach lo\n", out);
+	generate_ports(out);
 	for (i = 0; i < GENERATED; i++)
 		generate(out, i);
 	fclose(out);
 	fixture_init(&model);
 	fixture_accept(&model, text);
 	assert_int_equal(model.count, GENERATED);
+	assert_true(model.port_count > 100);
 	assert_true(restores(&model));
 	free(text);
 	model_free_like(&model);

@@ -28,11 +28,9 @@ static void words_add_all(struct words *words, const char *list)
 {
 	char copy[256], *word, *rest = copy;
 
-	if (!list)
-		return;
-	assert_true(strlen(list) < sizeof(copy));
-	strcpy(copy, list);
-	while ((word = strsep(&rest, " ")))
+	assert_true(strlen(list ?: "") < sizeof(copy));
+	strcpy(copy, list ?: "");
+	while (*copy && (word = strsep(&rest, " ")))
 		words_add(words, word);
 }
 
@@ -45,9 +43,27 @@ static void assert_help(const char *text)
 	assert_true(text[strlen(text) - 1] != '.');
 }
 
+/* `TYPE` and `TYPE/MODE` words of @mode lead to it and to no other. */
+static void assert_types(const struct mode *mode, struct words *types)
+{
+	char copy[128], *word, *variant, *rest = copy;
+
+	words_add_all(types, mode->types);
+	strcpy(copy, mode->types);
+	while ((word = strsep(&rest, " "))) {
+		variant = strchr(word, '/');
+		if (variant)
+			*variant++ = 0;
+		assert_ptr_equal(mode_of_type(word, variant), mode);
+		/* A type that has modes can stand alone. */
+		assert_non_null(mode_of_type(word, NULL));
+	}
+	assert_starts(mode->types, mode->driver);
+}
+
 TEST(modes)
 {
-	struct words names = {};
+	struct words names = {}, types = {};
 	const struct mode *mode, *other;
 	__u32 known = 0;
 	size_t i, j;
@@ -58,29 +74,42 @@ TEST(modes)
 	for (i = 0; (mode = mode_row(i)); i++) {
 		assert_non_null(mode->name);
 		words_add(&names, mode->name);
+		assert_ptr_equal(mode_named(mode->name), mode);
+		assert_non_null(mode->aliases);
 		words_add_all(&names, mode->aliases);
-		assert_non_null(mode->shown);
-		assert_true(name_in(mode->aliases, mode->shown) ||
-			    !strcmp(mode->name, mode->shown));
+		assert_types(mode, &types);
+		/* How `ip tunnel show` calls it: what is inside, what is outside. */
+		assert_non_null(strchr(mode->shown, '/'));
+		other = mode_named(mode->shown);
+		if (other && other != mode)
+			assert_int_equal(other->family, mode->family);
 		assert_help(mode->help);
 		assert_in_range(mode->family, 0, FAMILY_MAX - 1);
-		assert_in_range(mode->wrap, 0, WRAP_MAX - 1);
 		assert_in_range(mode->payload, 0, PAYLOAD_MAX - 1);
 		assert_int_not_equal(mode->inner, 0);
+		assert_int_equal(mode->inner & ~(INNER_IPV4 | INNER_IPV6 | INNER_MPLS), 0);
 		/* Its keywords exist, and without these no mode makes sense. */
 		assert_int_equal(mode->keywords & ~known, 0);
-		assert_int_equal(mode->keywords & (GIVEN_MODE | GIVEN_LOCAL | GIVEN_REMOTE),
-				 GIVEN_MODE | GIVEN_LOCAL | GIVEN_REMOTE);
+		assert_int_equal(mode->keywords & GIVEN_COMMON, GIVEN_COMMON);
+		assert_int_equal(!!(mode->keywords & GIVEN_OVER_IPV4), mode->family == FAMILY_IPV4);
+		assert_int_equal(!!(mode->keywords & GIVEN_OVER_IPV6), mode->family == FAMILY_IPV6);
+		assert_int_equal(!!(mode->keywords & GIVEN_GRE), mode->payload == PAYLOAD_GRE);
 		/* Rows are told apart by their choices: spec_from_record() finds them by these. */
 		for (j = 0; j < i; j++) {
 			other = mode_row(j);
-			assert_false(mode->family == other->family && mode->wrap == other->wrap &&
-				     mode->payload == other->payload &&
-				     mode->inner == other->inner);
+			if (mode->family == other->family && mode->payload == other->payload &&
+			    mode->inner == other->inner)
+				fail_msg("%s and %s are the same", mode->name, other->name);
+			/* One driver, one outer family and payload. */
+			if (!strcmp(mode->driver, other->driver))
+				assert_true(mode->family == other->family &&
+					    mode->payload == other->payload);
 		}
 	}
 	assert_null(mode_row(i));
 	assert_null(mode_row(i + 1));
+	assert_null(mode_named(""));
+	assert_null(mode_of_type("sit", "ip6ip6"));
 }
 
 TEST(keywords)
@@ -101,10 +130,14 @@ TEST(keywords)
 		assert_int_equal(row->bit & (row->bit - 1), 0);
 		if (row->value)
 			assert_non_null(row->expects);
-		/* Rows that share a bit are flags that exclude each other. */
-		for (j = 0; j < i; j++)
-			if (tunnel_keywords[j].bit == row->bit)
-				assert_true(!row->value && !tunnel_keywords[j].value);
+		/* Of rows that share a bit the second undoes the first. */
+		for (j = 0; j < i; j++) {
+			if (tunnel_keywords[j].bit != row->bit)
+				continue;
+			assert_null(row->value);
+			assert_int_equal(strncmp(row->name, "no", 2), 0);
+			assert_string_equal(row->name + 2, tunnel_keywords[j].name);
+		}
 	}
 	/* `tunnel add` and `link add` take words of their own before these. */
 	words_add(&names, "name");
@@ -164,7 +197,7 @@ TEST(verbs_found)
 /* An object alone means its `show`. */
 TEST(verbs_show)
 {
-	static const char *const objects[] = { "tunnel", "dev" };
+	static const char *const objects[] = { "tunnel", "dev", "fou" };
 	struct error err;
 	size_t i;
 

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The modes one by one: which keywords each has, what its headers weigh, what its record says.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+
+#include "fixture.h"
+#include "mode.h"
+#include "wire.h"
+
+/* Parse @line as the keywords of a new tunnel and check it. */
+static int spec_of(const char *line, struct tunnel_spec *spec, struct error *err)
+{
+	char copy[256], *words[48];
+	struct args args = { .words = words };
+	__u32 given = 0;
+	int ret;
+
+	spec_init(spec, "t1");
+	assert_true(strlen(line) < sizeof(copy));
+	strcpy(copy, line);
+	args.count = args_split(copy, words, ARRAY_SIZE(words));
+	ret = args_keywords(&args, tunnel_keywords, tunnel_keyword_count, spec, &given, err);
+	if (!ret)
+		spec_defaults(spec, given);
+	return ret ?: spec_check(spec, given, err);
+}
+
+static const char *const remotes[FAMILY_MAX] = {
+	[FAMILY_IPV4] = "192.0.2.7", [FAMILY_IPV6] = "2001:db8::7"
+};
+
+/* ---- keywords ---- */
+
+/* A value for each keyword that has one, and what must stand beside it. */
+static const struct {
+	const char *keyword, *value, *beside;
+} samples[] = {
+	{ "mode", NULL, NULL },
+	{ "local", NULL, NULL },
+	{ "remote", NULL, NULL },
+	{ "dev", "eth0", "" },
+	{ "ttl", "64", "" },
+	{ "tos", "inherit/b8", "" },
+	{ "ignore-df", "", "nopmtudisc" },
+	{ "flowlabel", "12345", "" },
+	{ "encaplimit", "9", "" },
+	{ "key", "5", "" },
+	{ "ikey", "5", "" },
+	{ "okey", "1.2.3.4", "" },
+	{ "encap", "gue", "encap-dport 5555" },
+	{ "encap-sport", "7", "encap fou encap-dport 5555" },
+	{ "encap-dport", "7", "encap fou" },
+	{ "encap-csum", "", "encap fou encap-dport 5555" },
+	{ "noencap-csum", "", "encap fou encap-dport 5555" },
+	{ "anchor", "veth", "" },
+};
+
+/* Every keyword with every mode: accepted by those that have it, refused by name by the others. */
+TEST(keywords_of_modes)
+{
+	const struct mode *mode;
+	char line[256], want[128];
+	size_t i, j, k;
+
+	for (i = 0; (mode = mode_row(i)); i++)
+		for (j = 0; j < tunnel_keyword_count; j++) {
+			const struct keyword *row = &tunnel_keywords[j];
+			const char *value = "", *beside = "";
+			struct tunnel_spec spec;
+			struct error err = {};
+
+			for (k = 0; k < ARRAY_SIZE(samples); k++)
+				if (!strcmp(samples[k].keyword, row->name))
+					value = samples[k].value, beside = samples[k].beside;
+			if (!value || row->bit == GIVEN_EXTERNAL ||
+			    !strcmp(row->name, "encap-remcsum"))
+				continue;
+			if (!*value && row->value)
+				fail_msg("no value of %s is tried", row->name);
+			if (!(mode->keywords & row->bit))
+				beside = "";
+			snprintf(line, sizeof(line), "mode %s remote %s %s %s %s", mode->name,
+				 remotes[mode->family], row->name, value, beside);
+			if (mode->keywords & row->bit) {
+				if (spec_of(line, &spec, &err))
+					fail_msg("%s: %s", line, err.text);
+				continue;
+			}
+			assert_int_equal(spec_of(line, &spec, &err), -EINVAL);
+			snprintf(want, sizeof(want), "%s: mode %s has no such keyword", row->name,
+				 mode->name);
+			/* Of two words for one thing the first is named. */
+			if (!strncmp(row->name, "no", 2))
+				memmove(want, want + 2, strlen(want + 2) + 1);
+			assert_string_equal(err.text, want);
+			assert_int_equal(err.status, STATUS_USAGE);
+		}
+}
+
+/* What modes over IPv6 are when nothing is said, and not once something is. */
+TEST(defaults)
+{
+	const struct mode *mode;
+	struct tunnel_spec spec;
+	struct error err = {};
+	char line[128];
+	size_t i;
+
+	for (i = 0; (mode = mode_row(i)); i++) {
+		bool ipv6 = mode->family == FAMILY_IPV6;
+
+		snprintf(line, sizeof(line), "mode %s", mode->name);
+		assert_int_equal(spec_of(line, &spec, &err), 0);
+		assert_int_equal(spec.ttl, ipv6 ? 64 : 0);
+		assert_int_equal(spec.encap_limit, ipv6 ? 4 : 0);
+		assert_int_equal(spec.flags, ipv6 ? TUNNEL_ENCAP_LIMIT : TUNNEL_DF);
+		assert_int_equal(spec_af(&spec), ipv6 ? AF_INET6 : AF_INET);
+		snprintf(line, sizeof(line), "mode %s ttl inherit", mode->name);
+		assert_int_equal(spec_of(line, &spec, &err), 0);
+		assert_int_equal(spec.ttl, 0);
+		if (!ipv6)
+			continue;
+		snprintf(line, sizeof(line), "encaplimit none hoplimit 9 mode %s", mode->name);
+		assert_int_equal(spec_of(line, &spec, &err), 0);
+		assert_int_equal(spec.flags, 0);
+		assert_int_equal(spec.ttl, 9);
+	}
+}
+
+/* Words that undo others leave nothing behind. */
+TEST(opposites)
+{
+	static const struct {
+		const char *words;
+		__u32 flags;
+		unsigned int ikey, okey;
+	} cases[] = {
+		{ "key 7", TUNNEL_IKEY | TUNNEL_OKEY, 7, 7 },
+		{ "key 7 noikey", TUNNEL_OKEY, 0, 7 },
+		{ "key 7 nookey", TUNNEL_IKEY, 7, 0 },
+		{ "ikey 7 nookey", TUNNEL_IKEY, 7, 0 },
+		{ "ikey 7 okey 8 nokey", 0, 0, 0 },
+		{ "key 0", TUNNEL_IKEY | TUNNEL_OKEY, 0, 0 },
+		{ "key 0.0.1.2", TUNNEL_IKEY | TUNNEL_OKEY, 258, 258 },
+		{ "key 7 ikey 8", TUNNEL_IKEY | TUNNEL_OKEY, 8, 7 },
+		{ "csum", TUNNEL_ICSUM | TUNNEL_OCSUM, 0, 0 },
+		{ "csum noicsum", TUNNEL_OCSUM, 0, 0 },
+		{ "csum noocsum", TUNNEL_ICSUM, 0, 0 },
+		{ "icsum ocsum nocsum", 0, 0, 0 },
+		{ "seq", TUNNEL_ISEQ | TUNNEL_OSEQ, 0, 0 },
+		{ "seq noiseq", TUNNEL_OSEQ, 0, 0 },
+		{ "seq nooseq", TUNNEL_ISEQ, 0, 0 },
+		{ "iseq oseq noseq", 0, 0, 0 },
+		{ "encap fou encap-dport 5 encap-csum", TUNNEL_WRAP_CSUM, 0, 0 },
+		{ "encap gue encap-dport 5 noencap-csum", 0, 0, 0 },
+	};
+	struct tunnel_spec spec;
+	struct error err = {};
+	char line[128];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(line, sizeof(line), "mode gre %s", cases[i].words);
+		if (spec_of(line, &spec, &err))
+			fail_msg("%s: %s", line, err.text);
+		assert_int_equal(spec.flags, TUNNEL_DF | cases[i].flags);
+		assert_int_equal(ntohl(spec.ikey), cases[i].ikey);
+		assert_int_equal(ntohl(spec.okey), cases[i].okey);
+	}
+	assert_int_equal(spec_of("mode gre encap fou encap-dport 5", &spec, &err), 0);
+	assert_int_equal(spec.dport, htons(5));
+	assert_false(spec_segments(&spec));
+}
+
+/* ---- bytes ---- */
+
+/* Options that make headers longer, and by how much; the first word says whose they are. */
+static const struct option {
+	const char *words;
+	unsigned int bytes;
+	__u32 bit;
+} options[] = {
+	{ "key 5", 4, GIVEN_KEY },       { "okey 5", 4, GIVEN_KEY }, { "csum", 4, GIVEN_CSUM },
+	{ "seq", 4, GIVEN_SEQ },         { "oseq", 4, GIVEN_SEQ },   { "ikey 5", 0, GIVEN_KEY },
+	{ "iseq", 0, GIVEN_SEQ },        { "icsum", 0, GIVEN_CSUM }, { "ocsum", 4, GIVEN_CSUM },
+	{ "tos inherit", 0, GIVEN_TOS },
+};
+
+static const struct option wrapped[] = {
+	{ "", 0, 0 },
+	{ "encap none", 0, 0 },
+	{ "encap fou encap-dport 5555", 8, 0 },
+	{ "encap fou encap-dport 5555 encap-csum", 8, 0 },
+	{ "encap gue encap-dport 5555 encap-sport 1", 12, 0 },
+};
+
+/* Whether options of @set go together, and with @mode; their words and bytes. */
+static bool combine(const struct mode *mode, unsigned int set, char *words, size_t room,
+		    unsigned int *bytes)
+{
+	size_t i, len = 0;
+	__u32 seen = 0;
+
+	words[0] = 0;
+	for (i = 0; i < ARRAY_SIZE(options); i++) {
+		if (!(set >> i & 1))
+			continue;
+		if (seen & options[i].bit || !(mode->keywords & options[i].bit))
+			return false;
+		seen |= options[i].bit;
+		len += snprintf(words + len, room - len, " %s", options[i].words);
+		*bytes += options[i].bytes;
+	}
+	return true;
+}
+
+static void check_overhead(const struct mode *mode, const char *words, unsigned int bytes)
+{
+	static const char *const limits[] = { "", "encaplimit none" };
+	unsigned int outer = mode->family == FAMILY_IPV4 ? 20 : 48;
+	struct tunnel_spec spec;
+	struct tunnel record;
+	struct error err = {};
+	char line[256];
+	size_t i, j;
+
+	outer += mode->payload == PAYLOAD_GRE ? 4 : 0;
+	for (i = 0; i < ARRAY_SIZE(wrapped); i++)
+		for (j = 0; j < (mode->family == FAMILY_IPV6 ? 2 : 1); j++) {
+			snprintf(line, sizeof(line), "mode %s%s %s %s", mode->name, words,
+				 wrapped[i].words, limits[j]);
+			if (spec_of(line, &spec, &err))
+				fail_msg("%s: %s", line, err.text);
+			assert_int_equal(spec_overhead(&spec),
+					 outer + bytes + wrapped[i].bytes - 8 * j);
+			memset(&record, 0, sizeof(record));
+			spec_to_record(&spec, &record);
+			assert_int_equal(record.hlen, spec_overhead(&spec));
+		}
+}
+
+TEST(overhead)
+{
+	const struct mode *mode;
+	unsigned int set, bytes;
+	size_t i, tried = 0;
+	char words[128];
+
+	for (i = 0; (mode = mode_row(i)); i++)
+		for (set = 0; set < 1u << ARRAY_SIZE(options); set++) {
+			bytes = 0;
+			if (!combine(mode, set, words, sizeof(words), &bytes))
+				continue;
+			check_overhead(mode, words, bytes);
+			tried++;
+		}
+	assert_true(tried > 200);
+}
+
+/* ---- the record ---- */
+
+TEST(record_round_trip)
+{
+	static const char *const ends[] = { "", "remote %s", "local %s", "remote %s ttl 255" };
+	const struct mode *mode;
+	unsigned int set, bytes;
+	char words[128], line[320], end[64];
+	size_t i, j, k;
+
+	for (i = 0; (mode = mode_row(i)); i++)
+		for (set = 0; set < 1u << ARRAY_SIZE(options); set++) {
+			if (!combine(mode, set, words, sizeof(words), &bytes))
+				continue;
+			for (j = 0; j < ARRAY_SIZE(wrapped) * ARRAY_SIZE(ends); j++) {
+				struct tunnel_spec spec, back;
+				struct tunnel record = {};
+				struct error err = {};
+
+				k = j / ARRAY_SIZE(wrapped);
+				snprintf(end, sizeof(end), ends[k], remotes[mode->family]);
+				snprintf(line, sizeof(line), "mode %s%s %s %s", mode->name, words,
+					 end, wrapped[j % ARRAY_SIZE(wrapped)].words);
+				if (spec_of(line, &spec, &err))
+					fail_msg("%s: %s", line, err.text);
+				spec_to_record(&spec, &record);
+				spec_init(&back, "t1");
+				spec_from_record(&record, &back);
+				assert_memory_equal(&back, &spec, sizeof(spec));
+			}
+		}
+}
+
+TEST(record_fields)
+{
+	struct tunnel record = {};
+	struct tunnel_spec spec;
+	struct error err = {};
+
+	assert_int_equal(spec_of("mode ip6gre local 2001:db8::5 remote 2001:db8::7 ikey 1 okey "
+				 "0.0.0.2 flowlabel 12345 encaplimit 9 encap gue encap-sport 5 "
+				 "encap-dport 6 hoplimit 7 tclass b8 oseq icsum encap-csum",
+				 &spec, &err),
+			 0);
+	spec_to_record(&spec, &record);
+	assert_int_equal(record.local.v6[0], htonl(0x20010db8));
+	assert_int_equal(record.local.v6[3], htonl(5));
+	assert_int_equal(record.remote.v6[3], htonl(7));
+	assert_int_equal(record.family, FAMILY_IPV6);
+	assert_int_equal(record.wrap, WRAP_GUE);
+	assert_int_equal(record.payload, PAYLOAD_GRE);
+	assert_int_equal(record.inner, INNER_IPV4 | INNER_IPV6 | INNER_MPLS);
+	assert_int_equal(record.ttl, 7);
+	assert_int_equal(record.tos, 0xb8);
+	assert_int_equal(record.encap_limit, 9);
+	assert_int_equal(record.ikey, htonl(1));
+	assert_int_equal(record.okey, htonl(2));
+	assert_int_equal(record.flowlabel, htonl(0x12345));
+	assert_int_equal(record.sport, htons(5));
+	assert_int_equal(record.dport, htons(6));
+	assert_int_equal(record.hlen, 40 + 8 + 8 + 4 + 4 + 4 + 4);
+	assert_int_equal(record.flags, TUNNEL_IKEY | TUNNEL_OKEY | TUNNEL_OSEQ | TUNNEL_ICSUM |
+					       TUNNEL_WRAP_CSUM | TUNNEL_ENCAP_LIMIT |
+					       TUNNEL_TOS_PLAIN | TUNNEL_OVER_IPV6);
+	assert_true(spec_segments(&spec));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keywords_of_modes), cmocka_unit_test(defaults),
+		cmocka_unit_test(opposites),         cmocka_unit_test(overhead),
+		cmocka_unit_test(record_round_trip), cmocka_unit_test(record_fields),
+	};
+
+	return cmocka_run_group_tests_name("modes", tests, NULL, NULL);
+}
