@@ -128,25 +128,33 @@ static __always_inline bool checksum_inner_read(ctx_t *ctx, __u32 at, __u8 kind,
 }
 
 /*
- * Whether a sum is right that covers an inner packet whose own checksum is still to be filled in:
- * on virtual devices the last one to need it does that, and the outer checksum was made for what it
- * will be (lco_csum()). Such a packet has the sum of the pseudo header in the place of its
- * checksum, and from there to its end it will sum up to the complement of that.
+ * Sum the bytes from @at to the end into @sum, for an inner packet at @inner_at whose own checksum
+ * is still to be filled in: the last device to need it does that, and the outer checksum is made
+ * for what it will be (lco_csum()). Such a packet has the sum of the pseudo header in the place of
+ * its checksum, and from there to its end it will sum up to the complement of that. False: it is
+ * not such a packet, and nothing was summed.
  */
-__noinline bool checksum_partial(ctx_t *ctx, __u32 at, __u32 inner_at, __u8 kind, __u32 sum)
+__noinline bool checksum_partial(ctx_t *ctx, __u32 at, __u32 inner_at, __u8 kind, __u32 *sum)
 {
 	struct checksum_inner inner;
 	__u32 pseudo = 0;
 	__u16 field;
 
-	if (!checksum_inner_read(ctx, inner_at, kind, &inner) ||
+	if (!sum || !checksum_inner_read(ctx, inner_at, kind, &inner) ||
 	    bpf_skb_load_bytes(ctx, inner.field, &field, sizeof(field)) ||
 	    !checksum_pseudo(ctx, inner_at, inner.len, inner.ip_proto, &pseudo) ||
-	    field != (__u16)~checksum_fold(pseudo))
+	    field != (__u16)~checksum_fold(pseudo) || !checksum_range(ctx, at, inner.l4, sum))
 		return false;
-	if (!checksum_range(ctx, at, inner.l4, &sum))
-		return false;
-	return !checksum_fold(checksum_add(sum, (__u16)~field));
+	*sum = checksum_add(*sum, (__u16)~field);
+	return true;
+}
+
+/* Sum the bytes from @at to the end of the packet into @sum, as they will be on the wire. */
+static __always_inline bool checksum_outer(ctx_t *ctx, __u32 at, __u32 inner_at, __u8 kind,
+					   __u32 *sum)
+{
+	return checksum_partial(ctx, at, inner_at, kind, sum) ||
+	       checksum_range(ctx, at, ctx_len(ctx), sum);
 }
 
 /*
@@ -159,8 +167,10 @@ static __always_inline bool checksum_right(ctx_t *ctx, __u32 at, const struct he
 
 	if (!checksum_range(ctx, at, WIRE_ETH_HLEN + h->len, &whole))
 		return false;
-	return !checksum_fold(whole) ||
-	       checksum_partial(ctx, at, WIRE_ETH_HLEN + h->hlen, h->kind, sum);
+	if (!checksum_fold(whole))
+		return true;
+	return checksum_partial(ctx, at, WIRE_ETH_HLEN + h->hlen, h->kind, &sum) &&
+	       !checksum_fold(sum);
 }
 
 #endif

@@ -114,7 +114,7 @@ __noinline int outer_write_rest(ctx_t *ctx, const struct tunnel *t, __u32 kind_a
 	}
 	err = payload_write(ctx, t, at, eth_proto);
 	if (!err && unlikely(t->flags & TUNNEL_WRAP_CSUM))
-		err = wrap_finish(ctx, wrap);
+		err = wrap_finish(ctx, wrap, at + payload_hlen(t), kind);
 	return err;
 }
 

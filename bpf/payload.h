@@ -9,6 +9,20 @@
 #include "payload_gre.h"
 #include "payload_ip.h"
 
+/* Bytes in front of the inner packet. */
+static __always_inline __u32 payload_hlen(const struct tunnel *t)
+{
+	switch ((enum payload)t->payload) {
+	case PAYLOAD_IP:
+		return 0;
+	case PAYLOAD_GRE:
+		return gre_hlen(t);
+	case PAYLOAD_MAX:
+		break;
+	}
+	return 0;
+}
+
 /* The IP protocol that announces it. */
 static __always_inline __u8 payload_ip_protocol(enum payload payload, __u8 kind)
 {

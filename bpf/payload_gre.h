@@ -10,6 +10,13 @@
 
 #include "checksum.h"
 
+/* Bytes of the header that tunnel @t sends. */
+static __always_inline __u32 gre_hlen(const struct tunnel *t)
+{
+	return GRE_HLEN + (t->flags & TUNNEL_OCSUM ? GRE_FIELD : 0) +
+	       (t->flags & TUNNEL_OKEY ? GRE_FIELD : 0) + (t->flags & TUNNEL_OSEQ ? GRE_FIELD : 0);
+}
+
 /* The number of the next packet. */
 static __always_inline __u32 gre_sequence_next(__u32 id)
 {
@@ -18,13 +25,24 @@ static __always_inline __u32 gre_sequence_next(__u32 id)
 	return sequence ? __sync_fetch_and_add(&sequence->out, 1) : 0;
 }
 
-/* The checksum of the packet from the GRE header at @at on. Returns 0 or a refusal. */
-__noinline int gre_checksum_write(ctx_t *ctx, __u32 at)
+/* What an ethertype announces, 0: nothing that a mode carries. */
+static __always_inline __u8 gre_kind(__be16 eth_proto)
+{
+	if (eth_proto == bpf_htons(WIRE_ETH_P_IP))
+		return INNER_IPV4;
+	if (eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
+		return INNER_IPV6;
+	return eth_proto == bpf_htons(WIRE_ETH_P_MPLS) ? INNER_MPLS : 0;
+}
+
+/* The checksum of the packet from the GRE header at @at on, with an inner packet of @kind at
+ * @inner_at. Returns 0 or a refusal. */
+__noinline int gre_checksum_write(ctx_t *ctx, __u32 at, __u32 inner_at, __u8 kind)
 {
 	__u32 sum = 0;
 	__sum16 *check;
 
-	if (!checksum_range(ctx, at, ctx_len(ctx), &sum))
+	if (!checksum_outer(ctx, at, inner_at, kind, &sum))
 		return REFUSE(push_failed);
 	check = ctx_at(ctx, at + GRE_HLEN, sizeof(*check));
 	if (!check)
@@ -74,17 +92,9 @@ __noinline int gre_write(ctx_t *ctx, const struct tunnel *t, __u32 at, __be16 et
 			return REFUSE(push_failed);
 		*field = bpf_htonl(gre_sequence_next(t->id));
 	}
-	return t->flags & TUNNEL_OCSUM ? gre_checksum_write(ctx, at) : 0;
-}
-
-/* What an ethertype announces, 0: nothing that a mode carries. */
-static __always_inline __u8 gre_kind(__be16 eth_proto)
-{
-	if (eth_proto == bpf_htons(WIRE_ETH_P_IP))
-		return INNER_IPV4;
-	if (eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
-		return INNER_IPV6;
-	return eth_proto == bpf_htons(WIRE_ETH_P_MPLS) ? INNER_MPLS : 0;
+	if (!(t->flags & TUNNEL_OCSUM))
+		return 0;
+	return gre_checksum_write(ctx, at, at + gre_hlen(t), gre_kind(eth_proto));
 }
 
 /*

@@ -55,15 +55,15 @@ static __always_inline int wrap_write(ctx_t *ctx, const struct tunnel *t, __u32 
 	return 0;
 }
 
-/* Fill in the checksum of the UDP header at @at, when all behind it is there. Returns 0 or a
- * refusal. */
-__noinline int wrap_finish(ctx_t *ctx, __u32 at)
+/* Fill in the checksum of the UDP header at @at, when all behind it is there, an inner packet of
+ * @kind at @inner_at. Returns 0 or a refusal. */
+__noinline int wrap_finish(ctx_t *ctx, __u32 at, __u32 inner_at, __u8 kind)
 {
 	__u32 end = ctx_len(ctx), sum = 0;
 	__sum16 check;
 
 	if (!checksum_pseudo(ctx, WIRE_ETH_HLEN, end - at, WIRE_IPPROTO_UDP, &sum) ||
-	    !checksum_range(ctx, at, end, &sum))
+	    !checksum_outer(ctx, at, inner_at, kind, &sum))
 		return REFUSE(push_failed);
 	check = checksum_fold(sum) ?: 0xffff; /* zero means none, RFC 768 */
 	return bpf_skb_store_bytes(ctx, at + __builtin_offsetof(struct udphdr, check), &check,

@@ -107,7 +107,7 @@ bool anchor_segments(enum anchor_kind kind)
 
 int anchor_cut(const char *name, struct error *err)
 {
-	int ret = ethtool_no_offloads(name);
+	int ret = ethtool_no_segmentation(name);
 
 	return ret ? refuse_kernel(err, ret, "%s: switching off its offloads", name) : 0;
 }

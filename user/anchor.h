@@ -45,7 +45,7 @@ enum anchor_kind anchor_kind_parse(const char *name);
  * the device's transmit function. */
 bool anchor_segments(enum anchor_kind kind);
 
-/* Have device @name, of such a kind, cut packets, and finish their checksums. */
+/* Have device @name, of such a kind, cut packets. */
 int anchor_cut(const char *name, struct error *err);
 
 /*

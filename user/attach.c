@@ -47,6 +47,21 @@ static bool link_alive(struct state *state, const char *name)
 	return false;
 }
 
+/*
+ * Detach the link pinned as @name, and remove it. Its last reference would do the same, but some time
+ * later, and until then the kernel refuses the same program at the same device.
+ */
+static int link_detach(struct state *state, const char *name)
+{
+	int fd = pin_get(state->dir, name);
+
+	if (fd >= 0) {
+		bpf_link_detach(fd);
+		close(fd);
+	}
+	return unlinkat(state->dir, name, 0) && errno != ENOENT ? -errno : 0;
+}
+
 static int link_attach(struct state *state, int prog, __u32 ifindex, enum bpf_attach_type type,
 		       const char *name)
 {
@@ -174,11 +189,11 @@ int device_detach(struct state *state, __u32 ifindex, const char *device, __u32 
 		  struct error *err)
 {
 	char name[32];
+	int ret;
 
 	if (flags & DEVICE_CLSACT)
 		clsact_detach(ifindex, flags & DEVICE_QDISC);
 	snprintf(name, sizeof(name), LINK_DEVICE "%u", ifindex);
-	if (unlinkat(state->dir, name, 0) && errno != ENOENT)
-		return refuse_kernel(err, -errno, "%s: detaching", device);
-	return 0;
+	ret = link_detach(state, name);
+	return ret ? refuse_kernel(err, ret, "%s: detaching", device) : 0;
 }
