@@ -151,9 +151,14 @@ def gre_fragments(scene):
     return hostile(scene, GRE, ("", "gue"), [damage_gre, damage_udp], LEAST, pieces)
 
 
+def pieces6(rng):
+    """Kernels want the IPv6 header in the first one."""
+    return max(54, pieces(rng))
+
+
 @test("hostile/ipv6_fragments")
 def ipv6_fragments(scene):
-    return hostile(scene, IPV6, ("", "fou", "gue"), [damage_ipv6, damage_gue], LEAST, pieces)
+    return hostile(scene, IPV6, ("", "fou", "gue"), [damage_ipv6, damage_gue], LEAST, pieces6)
 
 
 # ---- encapsulation ------------------------------------------------------------------------------
