@@ -73,8 +73,7 @@ __noinline bool checksum_range(ctx_t *ctx, __u32 at, __u32 end, __u32 *sum)
 
 /*
  * Sum of the pseudo header of the IP header at @at (RFC 768; RFC 8200 section 8.1) for @len bytes
- * of
- * @ip_proto. False: there is no such header.
+ * of @ip_proto. False: there is no such header.
  */
 __noinline bool checksum_pseudo(ctx_t *ctx, __u32 at, __u32 len, __u8 ip_proto, __u32 *sum)
 {
