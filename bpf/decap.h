@@ -9,6 +9,7 @@
 #include "options.h"
 #include "options6.h"
 #include "payload.h"
+#include "remote.h"
 #include "wrap.h"
 
 /* The longest headers that the verifier has to reckon with; a power of two less one. */
@@ -135,6 +136,11 @@ static __always_inline int decap_packet(ctx_t *ctx, enum family family, bool pla
 		err = h->wrap ? wrap_check(ctx, h) : 0;
 		err = err ?: payload_check(ctx, end, h);
 		if (unlikely(err))
+			return err;
+	}
+	if (unlikely(end->flags & (ENDPOINT_PEERS | ENDPOINT_6TO4))) {
+		err = remote_check(ctx, end->id, end->flags, h->kind | family << 8, h->hlen);
+		if (err)
 			return err;
 	}
 	err = inner_check(ctx, h, &in);

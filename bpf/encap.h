@@ -7,7 +7,7 @@
 #include "maps.h"
 #include "options6.h"
 #include "outer.h"
-#include "route.h"
+#include "remote.h"
 
 /* Drop @in for being longer than @mtu allows, and tell its sender where it asked for that (RFC 1191
  * section 3), or where nobody on the way could help (RFC 8200 section 5). */
@@ -56,8 +56,6 @@ static __always_inline int encap_special(ctx_t *ctx, const struct tunnel *t,
 {
 	int err;
 
-	if (unlikely(t->flags & TUNNEL_NO_REMOTE))
-		return REFUSE(no_peer);
 	/* What each segment must have anew cannot be written before they are made. */
 	if (unlikely(t->flags & TUNNEL_PER_SEGMENT && ctx_gso_size(ctx)))
 		return REFUSE(gso);
@@ -79,8 +77,9 @@ static __always_inline int encap_special(ctx_t *ctx, const struct tunnel *t,
 static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state,
 					int *verdict)
 {
-	struct route route;
+	struct route_cache *cache = &state->route;
 	struct inner_packet in;
+	struct route route;
 	__u32 hlen;
 	int err;
 
@@ -93,6 +92,11 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 		err = encap_special(ctx, t, &in);
 		if (unlikely(err))
 			return err;
+		if (t->flags & TUNNEL_NO_REMOTE) {
+			cache = remote_find(ctx, t, in.kind);
+			if (unlikely(!cache))
+				return REFUSE(no_peer);
+		}
 	}
 
 	route.tos = t->tos;
@@ -100,7 +104,7 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 		route.tos = in.tos;
 	if (likely(!(t->flags & TUNNEL_TOS_PLAIN)))
 		route.tos = ecn_encap(route.tos, in.tos);
-	err = route_find(ctx, t, state, &route);
+	err = route_find(ctx, t, cache, &route);
 	if (unlikely(err))
 		return err;
 
@@ -122,7 +126,7 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 	if (unlikely(ctx_push(ctx, hlen, t->room_flags)) && ctx_push(ctx, hlen, 0))
 		return REFUSE(push_failed);
 	/* From here on the packet is changed: there is no way back but to drop it. */
-	err = outer_write(ctx, t, &in, &route, &state->route, hlen);
+	err = outer_write(ctx, t, &in, &route, cache, hlen);
 	if (unlikely(err))
 		return err;
 

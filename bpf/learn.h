@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The path MTU of a tunnel. An ICMP error about an outer packet belongs to no socket and no driver;
- * it is read here and remembered for the tunnel.
+ * The path MTU of a tunnel to a remote. An ICMP error about an outer packet belongs to no socket
+ * and no driver; it is read here and remembered for both.
  */
 #ifndef XTUN_LEARN_H
 #define XTUN_LEARN_H
@@ -9,6 +9,7 @@
 #include "maps.h"
 #include "options6.h"
 #include "payload.h"
+#include "route.h"
 #include "wrap.h"
 
 enum {
@@ -17,13 +18,13 @@ enum {
 	PATH_MTU_MIN = 552,
 };
 
-/* Remember @mtu for tunnel @id, but believe no value below @least. */
-static __always_inline void learn(__u32 id, __u32 mtu, __u32 least)
+/* Remember @mtu for tunnel @id and the remote in @key, but believe no value below @least. */
+static __always_inline void learn(const struct path_key *key, __u32 mtu, __u32 least)
 {
 	struct path_mtu path = { .mtu = mtu < least ? least : mtu };
 
 	path.expires = bpf_ktime_get_ns() + PATH_MTU_SECONDS * 1000000000ULL;
-	bpf_map_update_elem(&path_mtus, &id, &path, BPF_ANY);
+	bpf_map_update_elem(&path_mtus, key, &path, BPF_ANY);
 }
 
 /*
@@ -36,8 +37,10 @@ __noinline int learn4(ctx_t *ctx)
 	struct endpoint4_key key = {};
 	const struct endpoint *end;
 	const struct icmphdr *icmp;
+	struct path_key path = { .remote = address_ipv4(0) };
 	const struct iphdr *ip;
 	struct headers h = {};
+	__be32 local;
 	void *head;
 	__u32 mtu;
 
@@ -52,7 +55,7 @@ __noinline int learn4(ctx_t *ctx)
 	mtu = bpf_ntohs(icmp->un.frag.mtu);
 	/* The quoted packet is one that we sent: its source is our local address. */
 	ip = head + WIRE_ETH_HLEN + IPV4_HLEN + ICMPV4_HLEN;
-	key.local = ip->saddr;
+	key.local = local = ip->saddr;
 	key.remote = ip->daddr;
 	h.ip_proto = ip->protocol;
 	h.hlen = IPV4_HLEN + ICMPV4_HLEN + ip->ihl * 4;
@@ -63,13 +66,25 @@ __noinline int learn4(ctx_t *ctx)
 	key.ip_proto = h.ip_proto;
 	key.key = h.key;
 	key.keyed = !!(h.gre_flags & GRE_KEY);
+	path.remote.v4 = key.remote;
+	/* Sent by a tunnel with a fixed remote, or by one that sends to anybody. */
 	end = bpf_map_lookup_elem(&endpoints4, &key);
 	if (!end) {
 		key.local = 0;
 		end = bpf_map_lookup_elem(&endpoints4, &key);
 	}
-	if (end)
-		learn(end->id, mtu, PATH_MTU_MIN);
+	if (!end) {
+		key.remote = 0;
+		end = bpf_map_lookup_elem(&endpoints4, &key);
+	}
+	if (!end) {
+		key.local = local;
+		end = bpf_map_lookup_elem(&endpoints4, &key);
+	}
+	if (!end || end->flags & ENDPOINT_CLAIM)
+		return 0;
+	path.id = end->id;
+	learn(&path, mtu, PATH_MTU_MIN);
 	return 0;
 }
 
@@ -81,7 +96,9 @@ __noinline int learn6(ctx_t *ctx)
 	const struct icmp6hdr *icmp;
 	const struct ipv6hdr *ip;
 	struct options6 options = {};
+	struct path_key path = {};
 	struct headers h = {};
+	__be32 local[4];
 	void *head;
 	__u32 mtu;
 
@@ -109,13 +126,25 @@ __noinline int learn6(ctx_t *ctx)
 		return 0;
 	key.ip_proto = h.ip_proto;
 	key.key = h.key;
+	__builtin_memcpy(path.remote.v6, key.remote, sizeof(key.remote));
+	__builtin_memcpy(local, key.local, sizeof(local));
 	end = bpf_map_lookup_elem(&endpoints6, &key);
 	if (!end) {
 		__builtin_memset(key.local, 0, sizeof(key.local));
 		end = bpf_map_lookup_elem(&endpoints6, &key);
 	}
-	if (end)
-		learn(end->id, mtu, IPV6_MTU_MIN);
+	if (!end) {
+		__builtin_memset(key.remote, 0, sizeof(key.remote));
+		end = bpf_map_lookup_elem(&endpoints6, &key);
+	}
+	if (!end) {
+		__builtin_memcpy(key.local, local, sizeof(local));
+		end = bpf_map_lookup_elem(&endpoints6, &key);
+	}
+	if (!end || end->flags & ENDPOINT_CLAIM)
+		return 0;
+	path.id = end->id;
+	learn(&path, mtu, IPV6_MTU_MIN);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #define XTUN_MAPS_H
 
 #include "common.h"
+#include "peer_table.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -77,12 +78,53 @@ struct {
 	__type(value, __u64);
 } drops SEC(".maps");
 
-/* Only tunnels whose path was reported to be narrow have an element here. */
+/*
+ * Peer tables by tunnel id, one map for each inner family. A table is made complete and put here in
+ * one step, so that no look-up sees a half of it.
+ */
+struct peer_table4 {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct peer_line4));
+};
+
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, MAX_TUNNELS);
 	__type(key, __u32);
+	__array(values, struct peer_table4);
+} peers4 SEC(".maps");
+
+struct peer_table6 {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct peer_line6));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, MAX_TUNNELS);
+	__type(key, __u32);
+	__array(values, struct peer_table6);
+} peers6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, PEER_ROUTES);
+	__type(key, __u32);
+	__type(value, struct peer_route);
+} peer_routes SEC(".maps");
+
+/* Only paths that were reported to be narrow have an element here; whoever reports many loses the
+ * oldest. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_PATHS);
+	__type(key, struct path_key);
 	__type(value, struct path_mtu);
 } path_mtus SEC(".maps");
 

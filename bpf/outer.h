@@ -34,8 +34,8 @@ static __always_inline void ipv4_build(struct iphdr *ip, const struct tunnel *t,
 	ip->ttl = t->ttl ?: in->ttl;
 	ip->protocol = outer_ip_proto(t, in);
 	ip->check = 0;
-	ip->saddr = route_source(route, cache)->v4;
-	ip->daddr = t->remote.v4;
+	ip->saddr = cache->source.v4;
+	ip->daddr = cache->remote.v4;
 	ip->check = checksum_fold(ipv4_sum(ip));
 }
 
@@ -76,8 +76,8 @@ static __always_inline int ipv6_write(ctx_t *ctx, void *to, const struct tunnel 
 	ip->payload_len = payload <= IPV4_LEN_MAX ? bpf_htons(payload) : 0;
 	ip->nexthdr = in->limited ? WIRE_IPPROTO_DSTOPTS : outer_ip_proto(t, in);
 	ip->hop_limit = t->ttl ?: in->ttl;
-	__builtin_memcpy(&ip->saddr, route_source(route, cache), sizeof(ip->saddr));
-	__builtin_memcpy(&ip->daddr, &t->remote, sizeof(ip->daddr));
+	__builtin_memcpy(&ip->saddr, &cache->source, sizeof(ip->saddr));
+	__builtin_memcpy(&ip->daddr, &cache->remote, sizeof(ip->daddr));
 	if (in->limited) {
 		__u8 *option = (void *)(ip + 1);
 

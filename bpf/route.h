@@ -15,26 +15,37 @@ enum {
 	ROUTE_LOOPBACK = 1, /* ifindex of lo in every namespace */
 };
 
+/* A question, and the answer as far as it is not in the cache: remote and source are there. */
 struct route {
-	/* asked for */
-	__u8 tos; /* of the outer header */
-	/* answered */
-	union address source;
+	__u8 tos;      /* of the outer header */
+	bool resolved; /* answered: the cache has the Ethernet header */
 	__u32 ifindex;
-	__u32 mtu;     /* of the outer packet, 0: not known */
-	bool resolved; /* the cache has the Ethernet header for it */
+	__u32 mtu; /* of the outer packet, 0: not known */
 };
+
+/* An IPv4 address with the rest zero, which an initializer of the union alone does not promise. */
+static __always_inline union address address_ipv4(__be32 v4)
+{
+	return (union address){ .v6 = { v4 } };
+}
 
 static __always_inline bool address_any(const union address *address)
 {
 	return !(address->v6[0] | address->v6[1] | address->v6[2] | address->v6[3]);
 }
 
-/* What a router reported about the path of tunnel @id, at most @mtu, which is also the answer
- * without a report. */
-static __always_inline __u32 route_path_mtu(__u32 id, __u32 mtu)
+static __always_inline bool address_equal(const union address *one, const union address *two)
 {
-	const struct path_mtu *path = bpf_map_lookup_elem(&path_mtus, &id);
+	return !((one->v6[0] ^ two->v6[0]) | (one->v6[1] ^ two->v6[1]) | (one->v6[2] ^ two->v6[2]) |
+		 (one->v6[3] ^ two->v6[3]));
+}
+
+/* What a router reported about the path of tunnel @id to @remote, at most @mtu, which is also the
+ * answer without a report. */
+static __always_inline __u32 route_path_mtu(__u32 id, const union address *remote, __u32 mtu)
+{
+	struct path_key key = { .remote = *remote, .id = id };
+	const struct path_mtu *path = bpf_map_lookup_elem(&path_mtus, &key);
 
 	if (path && path->mtu < mtu && path->expires > bpf_ktime_get_ns())
 		return path->mtu;
@@ -42,16 +53,16 @@ static __always_inline __u32 route_path_mtu(__u32 id, __u32 mtu)
 }
 
 /*
- * Ask the FIB for the way to the remote, from the view of a local sender: flowi_iif is the loopback
- * device, as in ip_route_output_key(). The helper wants forwarding enabled on the device it is
- * asked about, also for look-ups of the OUTPUT kind; xtun enables it on lo, where it has no other
- * effect. While that is switched off, the underlay known from configuration serves and
+ * Ask the FIB for the way to @cache->remote, from the view of a local sender: flowi_iif is the
+ * loopback device, as in ip_route_output_key(). The helper wants forwarding enabled on the device
+ * it is asked about, also for look-ups of the OUTPUT kind; xtun enables it on lo, where it has no
+ * other effect. While that is switched off, the underlay known from configuration serves and
  * bpf_redirect_neigh() finds the next hop.
  *
  * A packet whose look-up is fresh goes out through the neighbour code, which keeps the neighbour
  * alive; those that follow within the tick use its address directly. Returns 0 or a refusal.
  */
-static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state,
+static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct route_cache *cache,
 				   struct route *route)
 {
 	bool ipv6 = t->family == FAMILY_IPV6, any;
@@ -59,19 +70,21 @@ static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct cp
 		.tot_len = 1, /* makes the helper report the route's MTU */
 		.ifindex = ROUTE_LOOPBACK,
 	};
-	struct route_cache *cache;
 	long ret;
 
+	cache->jiffies = 0;
+	if (!(t->flags & TUNNEL_NO_REMOTE))
+		cache->remote = t->remote;
 	if (ipv6) {
 		fib.family = ROUTE_AF_INET6;
 		fib.flowinfo = bpf_htonl((__u32)route->tos << 20) & ~bpf_htonl(ECN_MASK << 20);
 		__builtin_memcpy(fib.ipv6_src, t->local.v6, sizeof(fib.ipv6_src));
-		__builtin_memcpy(fib.ipv6_dst, t->remote.v6, sizeof(fib.ipv6_dst));
+		__builtin_memcpy(fib.ipv6_dst, cache->remote.v6, sizeof(fib.ipv6_dst));
 	} else {
 		fib.family = ROUTE_AF_INET;
 		fib.tos = route->tos & ~ECN_MASK;
 		fib.ipv4_src = t->local.v4;
-		fib.ipv4_dst = t->remote.v4;
+		fib.ipv4_dst = cache->remote.v4;
 	}
 	fib.l4_protocol = WIRE_IPPROTO_IPIP;
 	any = address_any(&t->local);
@@ -85,11 +98,11 @@ static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct cp
 
 	route->resolved = false;
 	route->mtu = 0;
-	route->source = any ? t->source : t->local;
+	cache->source = any ? t->source : t->local;
 	if (any && ipv6 && fib.ipv6_src[0])
-		__builtin_memcpy(route->source.v6, fib.ipv6_src, sizeof(fib.ipv6_src));
+		__builtin_memcpy(cache->source.v6, fib.ipv6_src, sizeof(fib.ipv6_src));
 	else if (any && !ipv6 && fib.ipv4_src)
-		route->source.v4 = fib.ipv4_src;
+		cache->source.v4 = fib.ipv4_src;
 	switch (ret) {
 	case BPF_FIB_LKUP_RET_SUCCESS:
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
@@ -114,16 +127,14 @@ static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct cp
 		/* The device's MTU is all that is known; the helper writes it whatever it says. */
 		if (bpf_check_mtu(ctx, route->ifindex, &route->mtu, 0, 0) < 0)
 			return REFUSE(no_route);
-		route->mtu = route_path_mtu(t->id, route->mtu);
+		route->mtu = route_path_mtu(t->id, &cache->remote, route->mtu);
 		return 0;
 	}
 
-	cache = &state->route;
 	cache->jiffies = bpf_jiffies64();
 	/* The helper's 16 bits cannot hold the 65536 of the loopback device. */
-	cache->mtu = route_path_mtu(t->id, fib.mtu_result ?: IPV4_LEN_MAX);
+	cache->mtu = route_path_mtu(t->id, &cache->remote, fib.mtu_result ?: IPV4_LEN_MAX);
 	cache->ifindex = fib.ifindex;
-	cache->source = route->source;
 	cache->tos = route->tos & ~ECN_MASK;
 	__builtin_memcpy(cache->eth, fib.dmac, 6);
 	__builtin_memcpy(cache->eth + 6, fib.smac, 6);
@@ -133,26 +144,17 @@ static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct cp
 	return 0;
 }
 
-/* Answer @route, whose first part the caller has filled in. Returns 0 or a refusal. */
-static __always_inline int route_find(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state,
+/* Answer @route, whose TOS the caller has filled in, about @cache->remote. Returns 0 or a refusal.
+ */
+static __always_inline int route_find(ctx_t *ctx, const struct tunnel *t, struct route_cache *cache,
 				      struct route *route)
 {
-	const struct route_cache *cache = &state->route;
-
 	if (unlikely(cache->jiffies != bpf_jiffies64() || cache->tos != (route->tos & ~ECN_MASK)))
-		return route_lookup(ctx, t, state, route);
+		return route_lookup(ctx, t, cache, route);
 	route->ifindex = cache->ifindex;
-	/* Its source is read where it is written, from the cache. */
 	route->mtu = cache->mtu;
 	route->resolved = true;
 	return 0;
-}
-
-/* The outer source address of an answered @route. */
-static __always_inline const union address *route_source(const struct route *route,
-							 const struct route_cache *cache)
-{
-	return likely(route->resolved) ? &cache->source : &route->source;
 }
 
 #endif

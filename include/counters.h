@@ -34,7 +34,8 @@
 	X(wrong_remote, RX,                                                                        \
 	  "the outer source is not the remote of any tunnel at the local address")                 \
 	X(ecn, RX, "congestion was marked outside on a packet whose sender does not know ECN")     \
-	X(pop_failed, RX, "the kernel refused to remove the outer header")
+	X(pop_failed, RX, "the kernel refused to remove the outer header")                         \
+	X(wrong_peer, RX, "the outer source is not the peer that owns the inner source")
 
 /* clang-format off */
 enum drop {

@@ -21,7 +21,7 @@
 #include <linux/types.h>
 #endif
 
-#define TUNNEL_LAYOUT 2
+#define TUNNEL_LAYOUT 3
 
 enum family { FAMILY_IPV4, FAMILY_IPV6, FAMILY_MAX };
 enum wrap { WRAP_NONE, WRAP_FOU, WRAP_GUE, WRAP_MAX };
@@ -57,6 +57,10 @@ enum tunnel_flags {
 
 	TUNNEL_TOS_PLAIN = 1 << 15, /* the ECN bits of the outer header are as those of the rest */
 	TUNNEL_OVER_IPV6 = 1 << 16,
+
+	TUNNEL_NO_SOURCE_CHECK = 1 << 17, /* remote any: take inner sources from everybody */
+	TUNNEL_PEERS_IPV4 = 1 << 18,      /* there is a table of peers for inner IPv4 */
+	TUNNEL_PEERS_IPV6 = 1 << 19,
 
 	/* What a simple tunnel has none of, looked at in one step. */
 	TUNNEL_SPECIAL = TUNNEL_NO_REMOTE | TUNNEL_SHOWS_FLOW | TUNNEL_OVER_IPV6 | TUNNEL_OCSUM |
@@ -136,8 +140,10 @@ enum endpoint_flags {
 	 * no tunnel takes packets from anywhere there. Who is not its remote is spoofing.
 	 */
 	ENDPOINT_CLAIM = 1 << 0,
-	ENDPOINT_CSUM = 1 << 1, /* GRE packets have a checksum; without it they have none */
-	ENDPOINT_SEQ = 1 << 2,  /* and a sequence number that does not go back */
+	ENDPOINT_CSUM = 1 << 1,  /* GRE packets have a checksum; without it they have none */
+	ENDPOINT_SEQ = 1 << 2,   /* and a sequence number that does not go back */
+	ENDPOINT_PEERS = 1 << 3, /* the outer source must be the peer that owns the inner one */
+	ENDPOINT_6TO4 = 1 << 4,  /* or, where the inner address tells, the one in it (RFC 3056) */
 };
 
 struct endpoint {
@@ -229,15 +235,28 @@ struct config {
  * a queue.
  */
 struct route_cache {
-	__u64 jiffies;
+	__u64 jiffies; /* 0: the rest is of no use to another packet */
 	union address source;
+	union address remote;
 	__u32 ifindex;
 	__u32 mtu;
 	__u8 tos; /* routes may depend on it */
 	__u8 pad;
 	__u8 eth[14]; /* the Ethernet header to the next hop */
 };
-_Static_assert(sizeof(struct route_cache) == 48, "struct route_cache is part of the layout");
+_Static_assert(sizeof(struct route_cache) == 64, "struct route_cache is part of the layout");
+
+/*
+ * Of tunnels with remote `any`: who owns an inner destination, and the way there. One of
+ * PEER_ROUTES on each CPU, at a hash of tunnel and destination.
+ */
+struct peer_route {
+	struct route_cache route;
+	union address inner;
+	__u32 id;
+	__u32 kind; /* of inner, enum inner */
+};
+_Static_assert(sizeof(struct peer_route) == 88, "struct peer_route is part of the layout");
 
 /*
  * What changes per packet, one copy per CPU, apart from the tunnel record so that no CPU takes its
@@ -249,7 +268,7 @@ struct cpu_state {
 	__u64 tx_packets, tx_bytes; /* bytes count from the inner IP header */
 	__u64 rx_packets, rx_bytes;
 };
-_Static_assert(sizeof(struct cpu_state) == 80, "struct cpu_state is part of the layout");
+_Static_assert(sizeof(struct cpu_state) == 96, "struct cpu_state is part of the layout");
 
 /* Sequence numbers of one tunnel, RFC 2890, host byte order: one for all CPUs, as in the kernel. */
 struct sequence {
@@ -263,7 +282,12 @@ struct drop_key {
 	__u32 reason; /* enum drop */
 };
 
-/* Path MTU that a router reported for the outer packets of one tunnel, RFC 1191. */
+/* Path MTU that a router reported for the outer packets of one tunnel to one remote, RFC 1191. */
+struct path_key {
+	union address remote;
+	__u32 id;
+};
+
 struct path_mtu {
 	__u64 expires; /* nanoseconds of bpf_ktime_get_ns() */
 	__u32 mtu;
@@ -289,6 +313,8 @@ enum {
 	MAX_DROPS = 4 * MAX_TUNNELS,
 	MAX_DEVICES = 4096,
 	MAX_PORTS = 1024,
+	MAX_PATHS = 4096,
+	PEER_ROUTES = 256, /* on each CPU */
 };
 
 #endif

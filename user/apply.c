@@ -9,6 +9,7 @@
 #include "attach.h"
 #include "batch.h"
 #include "endpoints.h"
+#include "peers_apply.h"
 #include "sysctl.h"
 #include "watch.h"
 #include "wire.h"
@@ -59,6 +60,7 @@ static int tunnels_remove(struct state *state, const struct model *want, struct 
 		if (link && !strcmp(link->kind, anchor_kind_name(record->kind - 1)))
 			ret = netlink_link_set_group(record->anchor, ANCHOR_UNFINISHED);
 		ret = ret == -ENODEV ? 0 : ret;
+		ret = ret ?: peers_remove(&state->maps, record->id);
 		ret = ret ?: tunnels_delete(&state->maps, port);
 		if (ret)
 			refuse_kernel(err, ret, "deleting %s", link ? link->name : "a tunnel");
@@ -233,6 +235,9 @@ static int tunnel_settle(struct state *state, struct model *want, struct tunnel_
 		if (ret)
 			return refuse_kernel(err, ret, "making room for sequence numbers");
 	}
+	ret = peers_settle(&state->maps, entry, record.id, &record.flags);
+	if (ret)
+		return refuse_kernel(err, ret, "storing the peers");
 	if (!link || memcmp(&record, &entry->record, sizeof(record))) {
 		/* What was learned about the path may be about another path. */
 		ret = path_mtu_forget(&state->maps, record.id);
@@ -367,7 +372,22 @@ static int converge(struct state *state, struct model *want, struct error *err)
 /* The end of a configuration: without a tunnel or a device there is no state. */
 static int finish(struct state *state, const struct model *want, struct error *err)
 {
-	return model_is_empty(want) ? state_remove(state, err) : journal_remove(state, err);
+	int ret;
+
+	if (model_is_empty(want))
+		return state_remove(state, err);
+	ret = journal_remove(state, err);
+	if (!ret)
+		peers_finish(state);
+	return ret;
+}
+
+static int journal_peers(const struct model *model, struct tunnel_entry *entry, FILE *out,
+			 struct error *err)
+{
+	(void)model, (void)err;
+	peers_journal(entry, out);
+	return 0;
 }
 
 static int save_text(const struct model *model, char **text, struct error *err)
@@ -378,10 +398,10 @@ static int save_text(const struct model *model, char **text, struct error *err)
 
 	if (!out)
 		return refuse_kernel(err, -errno, "writing down the configuration");
-	ret = model_save(model, out);
+	ret = model_save(model, journal_peers, out, err);
 	if (fclose(out) && !ret)
-		ret = -errno;
-	return ret ? refuse_kernel(err, ret, "writing down the configuration") : 0;
+		ret = refuse_kernel(err, -errno, "writing down the configuration");
+	return ret;
 }
 
 /* Make the kernel have what @text says. */
@@ -393,7 +413,7 @@ static int replay(struct state *state, const char *text, struct error *err)
 	ret = model_read(state, &now, err);
 	if (ret)
 		return ret;
-	now.quiet = true;
+	now.quiet = now.journal = true;
 	model_empty_like(&now, &want);
 	ret = batch_text(&want, text, "journal", err);
 	if (!ret) {
@@ -428,6 +448,7 @@ int recover(struct state *state, struct error *err)
 			if (ret)
 				return ret;
 		}
+		peers_finish(state);
 	}
 	ret = model_read(state, &now, err);
 	if (ret)
@@ -449,17 +470,18 @@ static void roll_back(struct state *state, const char *text)
 		warn("going back to the old configuration failed too: %s", second.text);
 }
 
-int apply(struct state *state, const struct model *before, struct model *want, struct error *err)
+int apply(struct state *state, struct model *before, struct model *want, struct error *err)
 {
 	char *old = NULL, *new = NULL;
-	int ret;
+	int ret = 0;
 
 	if (state->dir < 0 && model_is_empty(want))
 		return 0;
-	ret = save_text(before, &old, err);
-	ret = ret ?: save_text(want, &new, err);
-	if (!ret && state->dir < 0)
+	if (state->dir < 0)
 		ret = state_create(state, err);
+	ret = ret ?: peers_prepare(state, before, want, err);
+	ret = ret ?: save_text(before, &old, err);
+	ret = ret ?: save_text(want, &new, err);
 	ret = ret ?: journal_write(state, new, err);
 	if (!ret) {
 		ret = converge(state, want, err);

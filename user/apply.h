@@ -14,7 +14,7 @@
 
 /* Replace what there is, @before, by @want. When the kernel refuses a step, @before is brought
  * back. */
-int apply(struct state *state, const struct model *before, struct model *want, struct error *err);
+int apply(struct state *state, struct model *before, struct model *want, struct error *err);
 
 /* Finish what the journal says, if there is one, and clean up leftovers. */
 int recover(struct state *state, struct error *err);

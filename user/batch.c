@@ -63,6 +63,11 @@ static unsigned long lines(const char *text)
 	return count;
 }
 
+const char *file_name(const char *path)
+{
+	return strcmp(path, "-") ? path : "standard input";
+}
+
 static int file_read(const char *path, char **text, struct error *err)
 {
 	FILE *in = strcmp(path, "-") ? fopen(path, "re") : stdin, *out;
@@ -95,17 +100,33 @@ close:
 	return ret ? refuse_kernel(err, ret, "%s", path) : 0;
 }
 
-int batch_file(struct model *model, const char *path, struct error *err)
+int file_text(const char *path, char **text, struct error *err)
 {
 	/* A command may edit twice, to see what is wrong before it touches anything; standard input
 	 * comes only once. */
-	static char *text;
+	static char *standard_input;
 	int ret;
 
-	if (!text) {
-		ret = file_read(path, &text, err);
+	if (strcmp(path, "-"))
+		return file_read(path, text, err);
+	if (!standard_input) {
+		ret = file_read(path, &standard_input, err);
 		if (ret)
 			return ret;
 	}
-	return batch_text(model, text, strcmp(path, "-") ? path : "standard input", err);
+	*text = strdup(standard_input);
+	return *text ? 0 : refuse_kernel(err, -ENOMEM, "%s", path);
+}
+
+int batch_file(struct model *model, const char *path, struct error *err)
+{
+	char *text;
+	int ret;
+
+	ret = file_text(path, &text, err);
+	if (ret)
+		return ret;
+	ret = batch_text(model, text, file_name(path), err);
+	free(text);
+	return ret;
 }

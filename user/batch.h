@@ -12,4 +12,9 @@ int batch_text(struct model *model, const char *text, const char *source, struct
 /* As batch_text() with the contents of a file, `-`: standard input. */
 int batch_file(struct model *model, const char *path, struct error *err);
 
+/* Read the file @path, - is standard input, as a string that the caller frees; and how to call it.
+ */
+int file_text(const char *path, char **text, struct error *err);
+const char *file_name(const char *path);
+
 #endif

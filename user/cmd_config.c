@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "batch.h"
+#include "model_peers.h"
 #include "output.h"
 #include "verbs.h"
 
@@ -16,8 +17,7 @@ int config_save(const struct options *options, const struct state *state, const 
 		return ret;
 	if (options->json)
 		return misuse(err, "-j: what it prints are commands");
-	ret = model_save(model, stdout);
-	return ret ? refuse_kernel(err, ret, "printing the configuration") : 0;
+	return model_save(model, model_peers_save, stdout, err);
 }
 
 int config_restore(struct model *model, struct args *args, struct error *err)

@@ -175,7 +175,8 @@ static void completion_bash(void)
 	for (i = 0; i < tunnel_keyword_count; i++)
 		printf(" %s", tunnel_keywords[i].name);
 	puts("' ;;\n"
-	     "\t\t\ttunnel-*|link-*) words=$(xtun tunnel show 2>/dev/null | cut -d: -f1) ;;\n"
+	     "\t\t\ttunnel-*|link-*|peer-*) words=$(xtun tunnel show 2>/dev/null | cut -d: -f1) "
+	     ";;\n"
 	     "\t\t\tesac\n\t\tfi\n\tfi\n"
 	     "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
 	     "}\n"

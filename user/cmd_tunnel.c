@@ -21,9 +21,7 @@ static int take_name(struct args *args, const char *label, const char **name, st
 	return 0;
 }
 
-/* @name as a tunnel of ours, or say what it is instead. */
-static struct tunnel_entry *find_tunnel(const struct model *model, const char *name,
-					struct error *err)
+struct tunnel_entry *tunnel_find(const struct model *model, const char *name, struct error *err)
 {
 	struct tunnel_entry *entry = model_find(model, name);
 
@@ -71,7 +69,7 @@ int tunnel_change(struct model *model, struct args *args, struct error *err)
 	ret = take_name(args, "name", &name, err);
 	if (ret)
 		return ret;
-	entry = find_tunnel(model, name, err);
+	entry = tunnel_find(model, name, err);
 	if (!entry)
 		return -ENOENT;
 	spec = entry->spec;
@@ -124,7 +122,7 @@ int tunnel_del(struct model *model, struct args *args, struct error *err)
 	ret = ret ?: args_end(args, err);
 	if (ret)
 		return ret;
-	entry = find_tunnel(model, name, err);
+	entry = tunnel_find(model, name, err);
 	if (!entry)
 		return -ENOENT;
 	model_remove(model, entry);
@@ -184,7 +182,7 @@ int link_del(struct model *model, struct args *args, struct error *err)
 	ret = take_name(args, "dev", &name, err);
 	if (ret)
 		return ret;
-	entry = find_tunnel(model, name, err);
+	entry = tunnel_find(model, name, err);
 	if (!entry)
 		return -ENOENT;
 	typed = entry->spec;
@@ -212,7 +210,7 @@ int tunnel_show(const struct options *options, const struct state *state, const 
 		ret = ret ?: args_end(args, err);
 		if (ret)
 			return ret;
-		only = find_tunnel(model, name, err);
+		only = tunnel_find(model, name, err);
 		if (!only)
 			return -ENOENT;
 	}

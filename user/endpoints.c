@@ -112,6 +112,21 @@ static size_t protocols(const struct tunnel *record, __u8 *protos)
 	return count;
 }
 
+/* What tunnels with remote `any` ask of inner sources; see bpf/remote.h. */
+static __u8 source_checks(const struct tunnel *record)
+{
+	__u8 checks = 0;
+
+	if (!(record->flags & TUNNEL_NO_REMOTE))
+		return 0;
+	if (record->flags & (TUNNEL_PEERS_IPV4 | TUNNEL_PEERS_IPV6))
+		checks |= ENDPOINT_PEERS;
+	if (record->family == FAMILY_IPV4 && record->payload == PAYLOAD_IP &&
+	    record->inner & INNER_IPV6)
+		checks |= ENDPOINT_6TO4;
+	return checks;
+}
+
 static void wanted_tunnel(struct wanted_list *list, const struct tunnel_entry *entry)
 {
 	const struct tunnel *record = &entry->record;
@@ -121,6 +136,8 @@ static void wanted_tunnel(struct wanted_list *list, const struct tunnel_entry *e
 
 	value.flags = (record->flags & TUNNEL_ICSUM ? ENDPOINT_CSUM : 0) |
 		      (record->flags & TUNNEL_ISEQ ? ENDPOINT_SEQ : 0);
+	if (!(record->flags & TUNNEL_NO_SOURCE_CHECK))
+		value.flags |= source_checks(record);
 	memcpy(value.mac, record->mac, sizeof(record->mac));
 	anchor_receive(record, entry->port, &value.rx_ifindex, &value.rx_flags);
 	count = protocols(record, protos);

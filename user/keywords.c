@@ -193,6 +193,8 @@ static int tos_print(const void *from, FILE *out)
 
 FLAG_WORD(pmtudisc, TUNNEL_DF, 0)
 FLAG_WORD(nopmtudisc, 0, TUNNEL_DF)
+FLAG_WORD(nosrccheck, TUNNEL_NO_SOURCE_CHECK, 0)
+FLAG_WORD(srccheck, 0, TUNNEL_NO_SOURCE_CHECK)
 FLAG_WORD(ignore_df, TUNNEL_IGNORE_DF, 0)
 FLAG_WORD(noignore_df, 0, TUNNEL_IGNORE_DF)
 FLAG_WORD(csum, TUNNEL_ICSUM | TUNNEL_OCSUM, 0)
@@ -220,6 +222,7 @@ FLAG_WORD(nothing, 0, 0)
 	}
 
 FLAG_PRINT(ignore_df, TUNNEL_IGNORE_DF, TUNNEL_IGNORE_DF)
+FLAG_PRINT(nosrccheck, TUNNEL_NO_SOURCE_CHECK, TUNNEL_NO_SOURCE_CHECK)
 FLAG_PRINT(csum, TUNNEL_ICSUM | TUNNEL_OCSUM, TUNNEL_ICSUM | TUNNEL_OCSUM)
 FLAG_PRINT(icsum, TUNNEL_ICSUM | TUNNEL_OCSUM, TUNNEL_ICSUM)
 FLAG_PRINT(ocsum, TUNNEL_ICSUM | TUNNEL_OCSUM, TUNNEL_OCSUM)
@@ -714,6 +717,16 @@ const struct keyword tunnel_keywords[] = {
 	  .bit = GIVEN_EXTERNAL,
 	  .parse = external_parse,
 	  .help = "not supported" },
+	{ .name = "srccheck",
+	  .bit = GIVEN_SOURCE_CHECK,
+	  .parse = srccheck_parse,
+	  .help = "remote any with peers: the inner source must be of the peer that sent it "
+		  "(default)" },
+	{ .name = "nosrccheck",
+	  .bit = GIVEN_SOURCE_CHECK,
+	  .parse = nosrccheck_parse,
+	  .print = nosrccheck_print,
+	  .help = "take it from everybody" },
 	{ .name = "anchor",
 	  .value = "KIND",
 	  .expects = "auto, dummy, ifb, veth or netkit",

@@ -267,6 +267,8 @@ static struct tunnel_tc_bpf *programs_load(void)
 	if (!skel)
 		return NULL;
 	if (!bpf_map__set_max_entries(skel->maps.cpu_state, state_size()) &&
+	    !bpf_map__set_max_entries(skel->maps.peers4, state_size()) &&
+	    !bpf_map__set_max_entries(skel->maps.peers6, state_size()) &&
 	    !tunnel_tc_bpf__load(skel))
 		return skel;
 	err = errno;
@@ -303,6 +305,20 @@ int state_create(struct state *state, struct error *err)
 		ret = -errno;
 	return ret ? refuse_kernel(err, ret, "pinning maps and programs")
 		   : state_reopen(state, err);
+}
+
+void pins_remove(struct state *state, const char *prefix)
+{
+	int fd = openat(state->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *pins = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!pins)
+		return;
+	while ((entry = readdir(pins)))
+		if (!strncmp(entry->d_name, prefix, strlen(prefix)))
+			unlinkat(state->dir, entry->d_name, 0);
+	closedir(pins);
 }
 
 int state_remove(struct state *state, struct error *err)

@@ -61,4 +61,7 @@ int journal_remove(struct state *state, struct error *err);
 int pin_get(int dir, const char *name);
 int pin_put(int fd, int dir, const char *name);
 
+/* Remove the pins of this namespace whose names begin with @prefix. */
+void pins_remove(struct state *state, const char *prefix);
+
 #endif

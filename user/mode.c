@@ -380,7 +380,8 @@ void spec_from_record(const struct tunnel *record, struct tunnel_spec *spec)
 	spec->sport = record->sport;
 	spec->dport = record->dport;
 	spec->flags = record->flags & ~(TUNNEL_ANCHOR_CHOSEN | TUNNEL_NO_REMOTE |
-					TUNNEL_SHOWS_FLOW | TUNNEL_TOS_PLAIN | TUNNEL_OVER_IPV6);
+					TUNNEL_SHOWS_FLOW | TUNNEL_TOS_PLAIN | TUNNEL_OVER_IPV6 |
+					TUNNEL_PEERS_IPV4 | TUNNEL_PEERS_IPV6);
 	spec->anchor = record->flags & TUNNEL_ANCHOR_CHOSEN ? record->kind : ANCHOR_AUTO;
 }
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model_peers.h"
+
 static int link_by_ifindex(const void *key, const void *element)
 {
 	__u32 one = *(const __u32 *)key, two = ((const struct link *)element)->ifindex;
@@ -207,7 +209,7 @@ int model_read(const struct state *state, struct model *model, struct error *err
 	size_t i;
 	int ret;
 
-	*model = (struct model){};
+	*model = (struct model){ .state = state };
 	ret = netlink_links(&model->links, &model->link_count);
 	if (ret)
 		return refuse_kernel(err, ret, "listing the devices");
@@ -221,8 +223,18 @@ int model_read(const struct state *state, struct model *model, struct error *err
 	return ret;
 }
 
+static void tunnels_free(struct model *model)
+{
+	size_t i;
+
+	for (i = 0; i < model->count; i++)
+		entry_peers_free(&model->tunnels[i]);
+	model->count = 0;
+}
+
 void model_free(struct model *model)
 {
+	tunnels_free(model);
 	free(model->tunnels);
 	free(model->manual);
 	free(model->ports);
@@ -233,6 +245,7 @@ void model_free(struct model *model)
 
 void model_free_like(struct model *model)
 {
+	tunnels_free(model);
 	free(model->tunnels);
 	free(model->manual);
 	free(model->ports);
@@ -241,6 +254,7 @@ void model_free_like(struct model *model)
 
 void model_replace(struct model *model, struct model *want)
 {
+	tunnels_free(model);
 	free(model->tunnels);
 	free(model->manual);
 	free(model->ports);
@@ -252,6 +266,22 @@ void model_replace(struct model *model, struct model *want)
 	model->ports = want->ports;
 	model->port_count = want->port_count;
 	*want = (struct model){};
+}
+
+/* Of peers that nothing was said of in a whole configuration there are none. */
+static void adopt_peers(struct tunnel_entry *entry)
+{
+	struct peer_table *table;
+	size_t i;
+
+	for (i = 0; i < PEER_TABLES; i++) {
+		if (!entry_has_peers(entry, i) ||
+		    (entry->peers && entry->peers[i].source != PEERS_UNSAID))
+			continue;
+		table = entry_peers(entry, i);
+		if (table)
+			table->source = PEERS_MADE;
+	}
 }
 
 void model_adopt(struct model *want, const struct model *now)
@@ -268,17 +298,20 @@ void model_adopt(struct model *want, const struct model *now)
 			continue;
 		entry->port = old->port;
 		entry->record = old->record;
+		adopt_peers(entry);
 	}
 }
 
 void model_empty_like(const struct model *model, struct model *empty)
 {
 	*empty = (struct model){
+		.state = model->state,
 		.links = model->links,
 		.link_count = model->link_count,
 		.owned = model->owned,
 		.owned_count = model->owned_count,
 		.quiet = model->quiet,
+		.journal = model->journal,
 	};
 }
 
@@ -382,6 +415,7 @@ int model_change(struct model *model, struct tunnel_entry *old, const struct tun
 			return refuse(err, -ELOOP, "dev: %s would run inside itself", spec->name);
 	ret = spec_find_dev(model, &entry.spec, err);
 	ret = ret ?: spec_unique(model, &entry.spec, old, err);
+	ret = ret ?: peers_allowed(old, &entry.spec, err);
 	if (!ret)
 		*old = entry;
 	return ret;
@@ -391,6 +425,7 @@ void model_remove(struct model *model, struct tunnel_entry *entry)
 {
 	size_t i = entry - model->tunnels;
 
+	entry_peers_free(entry);
 	memmove(entry, entry + 1, (model->count - i - 1) * sizeof(*entry));
 	model->count--;
 }
@@ -493,7 +528,8 @@ void port_print(const struct port_entry *entry, FILE *out)
 
 void model_clear(struct model *model)
 {
-	model->count = model->manual_count = model->port_count = 0;
+	tunnels_free(model);
+	model->manual_count = model->port_count = 0;
 }
 
 bool model_is_empty(const struct model *model)
@@ -527,14 +563,18 @@ static void save_tunnel(const struct tunnel_spec *spec, FILE *out)
 	fputc('\n', out);
 }
 
-int model_save(const struct model *model, FILE *out)
+int model_save(const struct model *model,
+	       int (*peers)(const struct model *model, struct tunnel_entry *entry, FILE *out,
+			    struct error *err),
+	       FILE *out, struct error *err)
 {
 	bool *done = calloc(model->count + 1, sizeof(*done));
 	char name[IFNAMSIZ];
+	int ret = 0;
 	size_t i;
 
 	if (!done)
-		return -ENOMEM;
+		return refuse_kernel(err, -ENOMEM, "listing the configuration");
 	if (!model_is_empty(model))
 		fprintf(out, "format %d\n", SAVE_FORMAT);
 	for (i = 0; i < model->manual_count; i++) {
@@ -548,8 +588,10 @@ int model_save(const struct model *model, FILE *out)
 		port_print(&model->ports[i], out);
 		fputc('\n', out);
 	}
-	for (i = 0; model_next(model, done, &i);)
+	for (i = 0; !ret && model_next(model, done, &i);) {
 		save_tunnel(&model->tunnels[i].spec, out);
+		ret = peers(model, &model->tunnels[i], out, err);
+	}
 	free(done);
-	return 0;
+	return ret;
 }

@@ -16,10 +16,26 @@
 /* The number in the first line of what `xtun save` prints. */
 enum { SAVE_FORMAT = 1 };
 
+/* One of the two peer tables of a tunnel, for inner IPv4 or inner IPv6. */
+struct peer_table {
+	enum {
+		PEERS_UNSAID, /* nothing was said: what the tunnel has, or nothing if it is new */
+		PEERS_KEPT,   /* as the tunnel has it (in a journal) */
+		PEERS_LISTED, /* as in the list */
+		PEERS_MADE,   /* as in the table that is made already */
+	} source;
+	struct peers list;
+	int fd;  /* of the table that is made, -1: none is wanted */
+	int pin; /* its number in the journal */
+};
+
+enum { PEER_TABLES = 2 };
+
 struct tunnel_entry {
 	struct tunnel_spec spec;
-	__u32 port;           /* 0: not created yet */
-	struct tunnel record; /* as the kernel has it, when it is created */
+	__u32 port;               /* 0: not created yet */
+	struct tunnel record;     /* as the kernel has it, when it is created */
+	struct peer_table *peers; /* PEER_TABLES, NULL: nothing was said of either */
 };
 
 struct port_entry {
@@ -28,6 +44,7 @@ struct port_entry {
 };
 
 struct model {
+	const struct state *state; /* that it was read from */
 	struct tunnel_entry *tunnels;
 	size_t count, room;
 	__u32 *manual; /* ifindexes that `xtun attach` named */
@@ -40,6 +57,7 @@ struct model {
 	size_t owned_count;
 	bool leftovers; /* the kernel holds more or less than this: something is to be cleaned up */
 	bool quiet;     /* no warnings: nobody is typing */
+	bool journal;   /* what is read is a journal */
 };
 
 /* Read the configuration, without half tunnels: those whose device is gone or was never finished.
@@ -103,8 +121,11 @@ bool model_next(const struct model *model, bool *done, size_t *i);
 
 /*
  * Write the commands that make this configuration: what `xtun save` prints and `xtun restore`
- * reads. Returns 0 or -ENOMEM.
+ * reads; @peers writes those for the peers of a tunnel.
  */
-int model_save(const struct model *model, FILE *out);
+int model_save(const struct model *model,
+	       int (*peers)(const struct model *model, struct tunnel_entry *entry, FILE *out,
+			    struct error *err),
+	       FILE *out, struct error *err);
 
 #endif

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "output.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <jansson.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "model_peers.h"
 
 static const struct {
 	const char *name, *text;
@@ -73,7 +76,7 @@ static void tunnel_text(const struct tunnel_spec *spec)
 static void details_text(const struct state *state, const struct model *model,
 			 const struct tunnel_entry *entry)
 {
-	__u32 path = path_mtu_read(&state->maps, entry->record.id);
+	__u32 path = path_mtu_read(&state->maps, entry->record.id, &entry->record.remote);
 
 	printf("\n    mtu %u anchor %s ifindex %u", mtu_now(model, entry), kind_text(entry),
 	       entry->record.anchor);
@@ -150,7 +153,7 @@ static json_t *tunnel_json(const struct options *options, const struct state *st
 {
 	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN];
 	const struct tunnel_spec *spec = &entry->spec;
-	__u32 path = path_mtu_read(&state->maps, entry->record.id);
+	__u32 path = path_mtu_read(&state->maps, entry->record.id, &entry->record.remote);
 	json_t *tunnel;
 
 	tunnel = json_pack("{s:s, s:s, s:s, s:s}", "name", spec->name, "mode", spec->mode->name,
@@ -306,4 +309,57 @@ int output_ports(const struct options *options, const struct model *model, struc
 		return json_print(list, err);
 	json_decref(list);
 	return 0;
+}
+
+static int peers_text(const struct model *model, struct tunnel_entry *entry, bool named,
+		      json_t *json, struct error *err)
+{
+	char prefix[PREFIX_STRLEN], via[INET6_ADDRSTRLEN];
+	int af = spec_af(&entry->spec), ret;
+	struct peers *list;
+	size_t i, each;
+
+	for (i = 0; i < PEER_TABLES; i++) {
+		enum inner inner = peer_table_inner(i);
+
+		if (!entry_has_peers(entry, i))
+			continue;
+		ret = model_peers(model, entry, inner, &list, err);
+		if (ret || peers_sort(list))
+			return ret ?: refuse_kernel(err, -ENOMEM, "sorting peers");
+		for (each = 0; each < list->count; each++) {
+			const struct peer *peer = &list->all[each];
+
+			if (!json) {
+				if (named)
+					printf("%s ", entry->spec.name);
+				peer_print(peer, inner, af, stdout);
+				putchar('\n');
+				continue;
+			}
+			prefix_text(peer, inner, prefix);
+			inet_ntop(af, &peer->via, via, sizeof(via));
+			json_array_append_new(json, json_pack("{s:s, s:s, s:s}", "tunnel",
+							      entry->spec.name, "prefix", prefix,
+							      "via", via));
+		}
+	}
+	return 0;
+}
+
+int output_peers(const struct options *options, const struct model *model,
+		 struct tunnel_entry *only, struct error *err)
+{
+	json_t *json = options->json ? json_array() : NULL;
+	int ret = 0;
+	size_t i;
+
+	for (i = 0; i < model->count && !ret; i++)
+		if (!only || only == &model->tunnels[i])
+			ret = peers_text(model, &model->tunnels[i], !only, json, err);
+	if (ret) {
+		json_decref(json);
+		return ret;
+	}
+	return json ? json_print(json, err) : 0;
 }

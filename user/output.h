@@ -16,6 +16,10 @@ int output_devices(const struct options *options, const struct state *state,
 /* Print the name of each drop reason and what it means. */
 void output_drops(FILE *out);
 
+/* The peers of all tunnels, or of @only that one, as `peer load` reads them. */
+int output_peers(const struct options *options, const struct model *model,
+		 struct tunnel_entry *only, struct error *err);
+
 /* The UDP ports of FOU and GUE. */
 int output_ports(const struct options *options, const struct model *model, struct error *err);
 

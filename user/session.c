@@ -139,7 +139,7 @@ static void show_decided(struct model *model, const char *journal)
 	struct error ignored;
 	struct model want;
 
-	model->quiet = true;
+	model->quiet = model->journal = true;
 	model_empty_like(model, &want);
 	if (batch_text(&want, journal, "journal", &ignored)) {
 		model_free_like(&want);

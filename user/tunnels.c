@@ -8,10 +8,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 static const char *const map_names[] = {
-	"tunnels",   "endpoints4", "endpoints6", "slots4", "slots6",  "ports",  "sequences",
-	"cpu_state", "drops",      "path_mtus",  "config", "devices", "canary",
+	"tunnels", "endpoints4", "endpoints6", "slots4", "slots6",
+	"ports",   "sequences",  "cpu_state",  "drops",  "path_mtus",
+	"config",  "devices",    "canary",     "peers4", "peers6",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_COUNT, "a map without a name");
 
@@ -161,6 +163,81 @@ int sequence_begin(const struct maps *maps, __u32 id)
 	return err == -EEXIST ? 0 : err;
 }
 
+static int peers_fd(const struct maps *maps, enum inner inner)
+{
+	return inner == INNER_IPV4 ? maps->peers4 : maps->peers6;
+}
+
+int peer_table_make(struct peers *peers, enum inner inner, enum family outer, int *fd)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	size_t lines, size = peers_line_size(inner);
+	void *table, *into;
+	int map, err;
+
+	err = peers_build(peers, inner, outer, &table, &lines);
+	if (err)
+		return err;
+	map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "xtun_peers", sizeof(__u32), size, lines,
+			     &options);
+	err = map < 0 ? map : 0;
+	if (!err) {
+		into = mmap(NULL, lines * size, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+		err = into == MAP_FAILED ? -errno : 0;
+	}
+	if (!err) {
+		memcpy(into, table, lines * size);
+		munmap(into, lines * size);
+		*fd = map;
+	} else if (map >= 0) {
+		close(map);
+	}
+	free(table);
+	return err;
+}
+
+int peer_table_put(const struct maps *maps, enum inner inner, __u32 id, int fd)
+{
+	return bpf_map_update_elem(peers_fd(maps, inner), &id, &fd, BPF_ANY);
+}
+
+int peer_table_get(const struct maps *maps, enum inner inner, __u32 id, int *fd)
+{
+	__u32 map;
+	int err = bpf_map_lookup_elem(peers_fd(maps, inner), &id, &map);
+
+	if (err)
+		return err;
+	*fd = bpf_map_get_fd_by_id(map);
+	return *fd < 0 ? *fd : 0;
+}
+
+int peer_table_delete(const struct maps *maps, enum inner inner, __u32 id)
+{
+	return map_delete(peers_fd(maps, inner), &id);
+}
+
+int peer_table_read(int fd, enum inner inner, enum family outer, struct peers *peers)
+{
+	size_t size = peers_line_size(inner);
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	void *table;
+	int err;
+
+	err = bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (err)
+		return err;
+	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size != size)
+		return -EPROTO;
+	table = mmap(NULL, info.max_entries * size, PROT_READ, MAP_SHARED, fd, 0);
+	if (table == MAP_FAILED)
+		return -errno;
+	err = peers_read(table, info.max_entries, inner, outer, peers);
+	munmap(table, info.max_entries * size);
+	return err;
+}
+
 int devices_read(const struct maps *maps, struct elements *out)
 {
 	return map_read(maps->devices, sizeof(__u32), sizeof(struct device), out);
@@ -241,15 +318,28 @@ out:
 
 int path_mtu_forget(const struct maps *maps, __u32 id)
 {
-	return map_delete(maps->path_mtus, &id);
+	struct elements found = {};
+	int err;
+	size_t i;
+
+	err = map_read(maps->path_mtus, sizeof(struct path_key), sizeof(struct path_mtu), &found);
+	for (i = 0; i < found.count && !err; i++) {
+		const struct path_key *key = (struct path_key *)found.keys + i;
+
+		if (key->id == id)
+			err = map_delete(maps->path_mtus, key);
+	}
+	elements_free(&found);
+	return err;
 }
 
-__u32 path_mtu_read(const struct maps *maps, __u32 id)
+__u32 path_mtu_read(const struct maps *maps, __u32 id, const union address *remote)
 {
+	struct path_key key = { .remote = *remote, .id = id };
 	struct path_mtu path;
 	struct timespec now;
 
-	if (bpf_map_lookup_elem(maps->path_mtus, &id, &path) ||
+	if (bpf_map_lookup_elem(maps->path_mtus, &key, &path) ||
 	    clock_gettime(CLOCK_MONOTONIC, &now))
 		return 0;
 	return path.expires > now.tv_sec * 1000000000ULL + now.tv_nsec ? path.mtu : 0;

@@ -9,12 +9,13 @@
 
 #include <stddef.h>
 
+#include "peers.h"
 #include "tunnel.h"
 
 /* File descriptors, -1: not open. The order is that of map_names[] in tunnels.c. */
 struct maps {
 	int tunnels, endpoints4, endpoints6, slots4, slots6, ports, sequences, cpu_state, drops,
-		path_mtus, config, devices, canary;
+		path_mtus, config, devices, canary, peers4, peers6;
 };
 
 enum { MAP_COUNT = sizeof(struct maps) / sizeof(int) };
@@ -60,6 +61,18 @@ int ports_delete(const struct maps *maps, const struct port_key *key);
 /* A tunnel that numbers its packets begins at zero, unless it has begun. */
 int sequence_begin(const struct maps *maps, __u32 id);
 
+/*
+ * Peer tables (peer_table.h) of tunnels, for inner addresses of one family, INNER_IPV4 or
+ * INNER_IPV6. Make one from a list, as a map that nobody uses yet; give it to tunnel @id, or take
+ * what that has; delete it, absent is fine.
+ */
+int peer_table_make(struct peers *peers, enum inner inner, enum family outer, int *fd);
+int peer_table_put(const struct maps *maps, enum inner inner, __u32 id, int fd);
+int peer_table_get(const struct maps *maps, enum inner inner, __u32 id, int *fd);
+int peer_table_delete(const struct maps *maps, enum inner inner, __u32 id);
+/* The list that the table behind @fd was made from. */
+int peer_table_read(int fd, enum inner inner, enum family outer, struct peers *peers);
+
 /* Keys __u32 (ifindex), values struct device. */
 int devices_read(const struct maps *maps, struct elements *out);
 int devices_put(const struct maps *maps, __u32 ifindex, const struct device *device);
@@ -76,8 +89,8 @@ struct counters {
 /* Counters of one tunnel summed over all CPUs. */
 int counters_read(const struct maps *maps, __u32 id, struct counters *sum);
 
-/* Reported path MTU of a tunnel, 0: none, or too old; and forget it. */
-__u32 path_mtu_read(const struct maps *maps, __u32 id);
+/* Reported path MTU of a tunnel to @remote, 0: none, or too old; and forget all of a tunnel. */
+__u32 path_mtu_read(const struct maps *maps, __u32 id, const union address *remote);
 int path_mtu_forget(const struct maps *maps, __u32 id);
 
 /* Make the canary sing for this namespace, and ask whether the one behind @fd still does. */

@@ -66,6 +66,39 @@ static const struct verb verbs[] = {
 	  .synopsis = "",
 	  .show = fou_show,
 	  .help = "show the UDP ports" },
+	{ .object = "peer",
+	  .name = "add",
+	  .synopsis = "TUNNEL PREFIX via ADDR",
+	  .edit = peer_add,
+	  .help = "send what goes to PREFIX through a tunnel with remote any to ADDR" },
+	{ .object = "peer",
+	  .name = "replace",
+	  .synopsis = "TUNNEL PREFIX via ADDR",
+	  .edit = peer_replace,
+	  .help = "add a peer, or give its PREFIX to another ADDR" },
+	{ .object = "peer",
+	  .name = "del",
+	  .aliases = "delete",
+	  .synopsis = "TUNNEL PREFIX [via ADDR]",
+	  .edit = peer_del,
+	  .help = "delete a peer" },
+	{ .object = "peer",
+	  .name = "flush",
+	  .synopsis = "TUNNEL",
+	  .edit = peer_flush,
+	  .help = "delete all peers of a tunnel" },
+	{ .object = "peer",
+	  .name = "load",
+	  .synopsis = "TUNNEL FILE",
+	  .edit = peer_load,
+	  .help = "make the peers of a tunnel those of FILE (-: standard input), lines of "
+		  "`PREFIX via ADDR`, in one step" },
+	{ .object = "peer",
+	  .name = "show",
+	  .aliases = "list lst",
+	  .synopsis = "[TUNNEL]",
+	  .show = peer_show,
+	  .help = "show peers; those of one TUNNEL as `peer load` reads them" },
 	{ .object = "attach",
 	  .synopsis = "[dev] DEV [tc]",
 	  .edit = device_add,
@@ -107,6 +140,9 @@ static const struct verb verbs[] = {
 	  .help = "print a completion script for the shell" },
 	{ .object = "version", .synopsis = "", .run = version_run, .help = "print the version" },
 };
+
+/* In a journal alone: no help tells of it. */
+static const struct verb journal_verb = { .object = "peer-table", .edit = peer_recall };
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 
@@ -166,6 +202,8 @@ const struct verb *verb_find(struct args *args, struct error *err)
 				return &verbs[i];
 			known = true;
 		}
+	if (!strcmp(object, journal_verb.object))
+		return &journal_verb;
 	if (!known)
 		return verb_unknown(object, NULL, args_nearest(object, object_name), err);
 	name = args_next(args) ?: "show";

@@ -49,6 +49,8 @@ const char *verb_title(const struct verb *verb, char *text);
 int args_end(struct args *args, struct error *err);
 
 /* cmd_tunnel.c */
+/* The tunnel of @model called @name; NULL with @err, which says what it is instead. */
+struct tunnel_entry *tunnel_find(const struct model *model, const char *name, struct error *err);
 int tunnel_add(struct model *model, struct args *args, struct error *err);
 int tunnel_change(struct model *model, struct args *args, struct error *err);
 int tunnel_replace(struct model *model, struct args *args, struct error *err);
@@ -69,6 +71,16 @@ int fou_add(struct model *model, struct args *args, struct error *err);
 int fou_del(struct model *model, struct args *args, struct error *err);
 int fou_show(const struct options *options, const struct state *state, const struct model *model,
 	     struct args *args, struct error *err);
+
+/* cmd_peer.c */
+int peer_add(struct model *model, struct args *args, struct error *err);
+int peer_replace(struct model *model, struct args *args, struct error *err);
+int peer_del(struct model *model, struct args *args, struct error *err);
+int peer_flush(struct model *model, struct args *args, struct error *err);
+int peer_load(struct model *model, struct args *args, struct error *err);
+int peer_recall(struct model *model, struct args *args, struct error *err);
+int peer_show(const struct options *options, const struct state *state, const struct model *model,
+	      struct args *args, struct error *err);
 
 /* cmd_config.c */
 int config_save(const struct options *options, const struct state *state, const struct model *model,

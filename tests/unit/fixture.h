@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "batch.h"
+#include "model_peers.h"
 #include "verbs.h"
 
 /* After <net/if.h>, which the kernel's headers give way to. */
@@ -65,9 +66,10 @@ static inline char *fixture_save(const struct model *model)
 	char *text;
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
+	struct error err = {};
 
 	assert_non_null(out);
-	model_save(model, out);
+	assert_int_equal(model_save(model, model_peers_save, out, &err), 0);
 	fclose(out);
 	return text;
 }

@@ -44,6 +44,7 @@ static const struct {
 	{ "ttl", "64", "" },
 	{ "tos", "inherit/b8", "" },
 	{ "ignore-df", "", "nopmtudisc" },
+	{ "nosrccheck", "", "" },
 	{ "flowlabel", "12345", "" },
 	{ "encaplimit", "9", "" },
 	{ "key", "5", "" },

@@ -60,6 +60,8 @@ static const struct value {
 	{ "mode", "gre/ipv6", "ip6gre" },
 	{ "ignore-df", NULL, "" },
 	{ "noignore-df", NULL, NULL },
+	{ "nosrccheck", NULL, "" },
+	{ "srccheck", NULL, NULL },
 	{ "flowlabel", "inherit", "inherit" },
 	{ "flowlabel", "0", NULL },
 	{ "flowlabel", "0x00000", NULL },

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Look-ups of random inner addresses: in xtun's peer table, and in the kernel's LPM trie. */
+#pragma clang diagnostic ignored "-Wunused-function"
+
+#include "ctx.h"
+
+#include "peer.h"
+
+enum { AT_ONCE = 1 << 16, ADDRESSES = 1 << 20 };
+
+struct trie_key4 {
+	__u32 length;
+	__be32 address;
+};
+
+struct trie_key6 {
+	__u32 length;
+	__be32 address[4];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 21);
+	__type(key, struct trie_key4);
+	__type(value, union address);
+} trie4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 21);
+	__type(key, struct trie_key6);
+	__type(value, union address);
+} trie6 SEC(".maps");
+
+/* The addresses, one behind the other. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, ADDRESSES);
+	__type(key, __u32);
+	__type(value, union address);
+} addresses SEC(".maps");
+
+enum what { NOTHING, TABLE4, TABLE6, TRIE4, TRIE6 };
+
+__u32 what, next, sum;
+
+static long look_up(__u32 i, void *unused)
+{
+	__u32 at = (next + i) & (ADDRESSES - 1);
+	const union address *address, *found = NULL;
+	struct trie_key6 key6 = { .length = 128 };
+	struct trie_key4 key4 = { .length = 32 };
+
+	address = bpf_map_lookup_elem(&addresses, &at);
+	if (!address)
+		return 1;
+	switch (what) {
+	case NOTHING:
+		sum += address->v4;
+		break;
+	case TABLE4:
+		sum += peer_value4(0, address->v4);
+		break;
+	case TABLE6:
+		sum += peer_value6_of(0, address->v6);
+		break;
+	case TRIE4:
+		key4.address = address->v4;
+		found = bpf_map_lookup_elem(&trie4, &key4);
+		break;
+	case TRIE6:
+		__builtin_memcpy(key6.address, address->v6, sizeof(key6.address));
+		found = bpf_map_lookup_elem(&trie6, &key6);
+		break;
+	}
+	if (found)
+		sum += found->v4;
+	return 0;
+}
+
+SEC("tc")
+int lookup(struct __sk_buff *ctx)
+{
+	bpf_loop(AT_ONCE, look_up, NULL, 0);
+	next += AT_ONCE;
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";
