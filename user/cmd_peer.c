@@ -149,8 +149,8 @@ int peer_flush(struct model *model, struct args *args, struct error *err)
 }
 
 /* One line of a file of peers. */
-static int load_line(const struct tunnel_entry *entry, char *line, struct peers *lists[PEER_TABLES],
-		     struct error *err)
+static int load_line(const struct tunnel_entry *entry, char *line, unsigned long number,
+		     struct peers *lists[PEER_TABLES], struct error *err)
 {
 	struct typed_peer typed;
 	char *words[8];
@@ -164,7 +164,27 @@ static int load_line(const struct tunnel_entry *entry, char *line, struct peers 
 		return misuse(err, "`PREFIX via ADDR` is expected");
 	ret = take_peer(&args, true, &typed, err);
 	ret = ret ?: peer_check(entry, &typed, err);
-	return ret ?: peers_put(lists[typed.inner == INNER_IPV4 ? 0 : 1], &typed, err);
+	if (ret)
+		return ret;
+	typed.peer.line = number;
+	ret = peers_append(lists[typed.inner == INNER_IPV4 ? 0 : 1], &typed.peer);
+	return ret ? refuse_kernel(err, ret, "adding a peer") : 0;
+}
+
+static int load_check(struct peers *lists[PEER_TABLES], const char *path, struct error *err)
+{
+	const struct peer *twice;
+	char text[PREFIX_STRLEN];
+	size_t i;
+
+	for (i = 0; i < PEER_TABLES; i++) {
+		peers_sort(lists[i]);
+		twice = peers_duplicate(lists[i]);
+		if (twice)
+			return misuse(err, "%s: line %u: %s was given before", file_name(path),
+				      twice->line, prefix_text(twice, peer_table_inner(i), text));
+	}
+	return 0;
 }
 
 int peer_load(struct model *model, struct args *args, struct error *err)
@@ -190,12 +210,12 @@ int peer_load(struct model *model, struct args *args, struct error *err)
 		end = strchr(line, '\n');
 		if (end)
 			*end++ = 0;
-		ret = load_line(entry, line, lists, err);
+		ret = load_line(entry, line, number, lists, err);
 		if (ret)
 			error_prefix(err, "%s: line %lu", file_name(path), number);
 	}
 	free(text);
-	return ret;
+	return ret ?: load_check(lists, path, err);
 }
 
 int peer_recall(struct model *model, struct args *args, struct error *err)

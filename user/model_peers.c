@@ -240,8 +240,9 @@ int model_peers_save(const struct model *model, struct tunnel_entry *entry, FILE
 		if (!entry_has_peers(entry, i))
 			continue;
 		ret = model_peers(model, entry, peer_table_inner(i), &list, err);
-		if (ret || peers_sort(list))
-			return ret ?: refuse_kernel(err, -ENOMEM, "sorting peers");
+		if (ret)
+			return ret;
+		peers_sort(list);
 		for (each = 0; each < list->count; each++) {
 			fputs("peer add ", out);
 			word_print(entry->spec.name, out);

@@ -325,8 +325,9 @@ static int peers_text(const struct model *model, struct tunnel_entry *entry, boo
 		if (!entry_has_peers(entry, i))
 			continue;
 		ret = model_peers(model, entry, inner, &list, err);
-		if (ret || peers_sort(list))
-			return ret ?: refuse_kernel(err, -ENOMEM, "sorting peers");
+		if (ret)
+			return ret;
+		peers_sort(list);
 		for (each = 0; each < list->count; each++) {
 			const struct peer *peer = &list->all[each];
 

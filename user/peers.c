@@ -94,26 +94,46 @@ static int index_make(struct peers *peers)
 	return 0;
 }
 
-struct peer *peers_find(const struct peers *peers, const union address *prefix, __u8 length)
+struct peer *peers_find(struct peers *peers, const union address *prefix, __u8 length)
 {
-	__u32 at = peers->slots ? *index_find(peers, prefix, length) : 0;
+	__u32 at;
 
+	if (!peers->slots && index_make(peers))
+		return NULL;
+	at = *index_find(peers, prefix, length);
 	return at && !peer_deleted(&peers->all[at - 1]) ? &peers->all[at - 1] : NULL;
 }
 
-static int peers_grow(struct peers *peers)
+/* Without an index one is made when it is asked for. */
+static void index_drop(struct peers *peers)
+{
+	free(peers->index);
+	peers->index = NULL;
+	peers->slots = 0;
+}
+
+/* Behind all others; the index is the caller's. */
+static int list_put(struct peers *peers, const struct peer *peer)
 {
 	size_t room = peers->room ? 2 * peers->room : 16;
 	struct peer *all;
 
-	if (peers->count < peers->room)
-		return 0;
-	all = realloc(peers->all, room * sizeof(*all));
-	if (!all)
-		return -ENOMEM;
-	peers->all = all;
-	peers->room = room;
+	if (peers->count == peers->room) {
+		all = realloc(peers->all, room * sizeof(*all));
+		if (!all)
+			return -ENOMEM;
+		peers->all = all;
+		peers->room = room;
+	}
+	peers->all[peers->count++] = *peer;
+	peers->live++;
 	return 0;
+}
+
+int peers_append(struct peers *peers, const struct peer *peer)
+{
+	index_drop(peers);
+	return list_put(peers, peer);
 }
 
 int peers_add(struct peers *peers, const struct peer *peer)
@@ -126,13 +146,14 @@ int peers_add(struct peers *peers, const struct peer *peer)
 	if (*at && !peer_deleted(&peers->all[*at - 1]))
 		return -EEXIST;
 	/* A deleted one is added again where it stood. */
-	if (!*at) {
-		if (peers_grow(peers))
-			return -ENOMEM;
-		*at = ++peers->count;
+	if (*at) {
+		peers->all[*at - 1] = *peer;
+		peers->live++;
+		return 0;
 	}
-	peers->all[*at - 1] = *peer;
-	peers->live++;
+	if (list_put(peers, peer))
+		return -ENOMEM;
+	*at = peers->count;
 	return 0;
 }
 
@@ -143,12 +164,19 @@ void peers_delete(struct peers *peers, struct peer *peer)
 }
 
 /* In network byte order addresses compare as bytes, of either family. */
-static int peer_order(const void *a, const void *b)
+static int prefix_order(const struct peer *one, const struct peer *two)
 {
-	const struct peer *one = a, *two = b;
 	int order = memcmp(&one->prefix, &two->prefix, sizeof(one->prefix));
 
 	return order ?: (int)one->length - two->length;
+}
+
+static int peer_order(const void *a, const void *b)
+{
+	const struct peer *one = a, *two = b;
+	int order = prefix_order(one, two);
+
+	return order ?: one->line < two->line ? -1 : one->line > two->line;
 }
 
 static bool peers_sorted(const struct peers *peers)
@@ -161,18 +189,30 @@ static bool peers_sorted(const struct peers *peers)
 	return peers->live == peers->count;
 }
 
-int peers_sort(struct peers *peers)
+void peers_sort(struct peers *peers)
 {
 	size_t i, kept = 0;
 
 	if (peers_sorted(peers))
-		return 0;
+		return;
 	for (i = 0; i < peers->count; i++)
 		if (!peer_deleted(&peers->all[i]))
 			peers->all[kept++] = peers->all[i];
 	peers->count = kept;
 	qsort(peers->all, kept, sizeof(*peers->all), peer_order);
-	return index_make(peers);
+	index_drop(peers);
+}
+
+const struct peer *peers_duplicate(const struct peers *peers)
+{
+	const struct peer *found = NULL;
+	size_t i;
+
+	for (i = 1; i < peers->count; i++)
+		if (!prefix_order(&peers->all[i - 1], &peers->all[i]) &&
+		    (!found || peers->all[i].line < found->line))
+			found = &peers->all[i];
+	return found;
 }
 
 /* Ranges that cover all addresses, ascending: the last address of each, and whose it is. */
@@ -441,11 +481,9 @@ int peers_build(struct peers *peers, enum inner inner, enum family outer, void *
 	int ret;
 
 	*table = NULL;
-	ret = peers_sort(peers);
-	if (!ret) {
-		values = malloc((peers->count + 1) * sizeof(*values));
-		ret = values ? 0 : -ENOMEM;
-	}
+	peers_sort(peers);
+	values = malloc((peers->count + 1) * sizeof(*values));
+	ret = values ? 0 : -ENOMEM;
 	ret = ret ?: values_make(peers, outer, values, &remotes);
 	ret = ret ?: ranges_make(&ranges, peers, inner, values);
 	if (!ret) {
@@ -496,5 +534,5 @@ int peers_read(const void *table, size_t lines, enum inner inner, enum family ou
 			peer->via = *table_remote((void *)table, inner, entries[i].value);
 	}
 	peers->live = peers->count;
-	return index_make(peers);
+	return 0;
 }
