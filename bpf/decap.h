@@ -89,7 +89,7 @@ static __always_inline int inner_check(ctx_t *ctx, const struct headers *h, stru
 			       ? REFUSE(payload_length)
 			       : 0;
 	}
-	return 0;
+	return h->kind == INNER_MPLS ? 0 : REFUSE(payload_proto);
 }
 
 static __always_inline __be16 kind_eth_proto(__u8 kind)
@@ -110,6 +110,17 @@ static __always_inline __u64 pop_flags(enum family family, const struct headers 
 	if (h->gre)
 		return POP_GRE;
 	return family == FAMILY_IPV6 ? POP_IPXIP6 : POP_IPXIP4;
+}
+
+/* TOS of the inner packet after decapsulation, or a refusal. */
+static __always_inline int decap_tos(const struct endpoint *end, __u8 outer, __u8 inner)
+{
+	int tos = ecn_decap(outer, inner);
+
+	/* ip6ip6_dscp_ecn_decapsulate() */
+	if (unlikely(end->flags & ENDPOINT_DSCP) && tos >= 0)
+		tos = (outer & ~ECN_MASK) | (tos & ECN_MASK);
+	return tos;
 }
 
 /*
@@ -148,7 +159,7 @@ static __always_inline int decap_packet(ctx_t *ctx, enum family family, bool pla
 		return err;
 	tos = in.tos;
 	if (likely(h->kind != INNER_MPLS))
-		tos = ecn_decap(outer_tos, in.tos);
+		tos = decap_tos(end, outer_tos, in.tos);
 	if (unlikely(tos < 0))
 		return tos;
 

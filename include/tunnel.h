@@ -62,6 +62,8 @@ enum tunnel_flags {
 	TUNNEL_PEERS_IPV4 = 1 << 18,      /* there is a table of peers for inner IPv4 */
 	TUNNEL_PEERS_IPV6 = 1 << 19,
 
+	TUNNEL_DSCP_INHERIT = 1 << 20, /* incoming: the outer DSCP goes to the inner header */
+
 	/* What a simple tunnel has none of, looked at in one step. */
 	TUNNEL_SPECIAL = TUNNEL_NO_REMOTE | TUNNEL_SHOWS_FLOW | TUNNEL_OVER_IPV6 | TUNNEL_OCSUM |
 			 TUNNEL_OSEQ | TUNNEL_WRAP_CSUM,
@@ -143,6 +145,7 @@ enum endpoint_flags {
 	ENDPOINT_CSUM = 1 << 1,  /* GRE packets have a checksum; without it they have none */
 	ENDPOINT_SEQ = 1 << 2,   /* and a sequence number that does not go back */
 	ENDPOINT_PEERS = 1 << 3, /* the outer source must be the peer that owns the inner one */
+	ENDPOINT_DSCP = 1 << 5,  /* the outer DSCP goes to the inner header */
 	ENDPOINT_6TO4 = 1 << 4,  /* or, where the inner address tells, the one in it (RFC 3056) */
 };
 

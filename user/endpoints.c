@@ -135,7 +135,8 @@ static void wanted_tunnel(struct wanted_list *list, const struct tunnel_entry *e
 	size_t i, count;
 
 	value.flags = (record->flags & TUNNEL_ICSUM ? ENDPOINT_CSUM : 0) |
-		      (record->flags & TUNNEL_ISEQ ? ENDPOINT_SEQ : 0);
+		      (record->flags & TUNNEL_ISEQ ? ENDPOINT_SEQ : 0) |
+		      (record->flags & TUNNEL_DSCP_INHERIT ? ENDPOINT_DSCP : 0);
 	if (!(record->flags & TUNNEL_NO_SOURCE_CHECK))
 		value.flags |= source_checks(record);
 	memcpy(value.mac, record->mac, sizeof(record->mac));

@@ -230,6 +230,21 @@ FLAG_PRINT(seq, TUNNEL_ISEQ | TUNNEL_OSEQ, TUNNEL_ISEQ | TUNNEL_OSEQ)
 FLAG_PRINT(iseq, TUNNEL_ISEQ | TUNNEL_OSEQ, TUNNEL_ISEQ)
 FLAG_PRINT(oseq, TUNNEL_ISEQ | TUNNEL_OSEQ, TUNNEL_OSEQ)
 
+static int dscp_parse(void *into, const char *word, struct error *err)
+{
+	(void)err;
+	if (strcmp(word, "inherit"))
+		return -EINVAL;
+	((struct tunnel_spec *)into)->flags |= TUNNEL_DSCP_INHERIT;
+	return 0;
+}
+
+static int dscp_print(const void *from, FILE *out)
+{
+	return ((const struct tunnel_spec *)from)->flags & TUNNEL_DSCP_INHERIT &&
+	       fputs("inherit", out) >= 0;
+}
+
 static int encap_csum_print(const void *from, FILE *out)
 {
 	const struct tunnel_spec *spec = from;
@@ -574,6 +589,13 @@ const struct keyword tunnel_keywords[] = {
 	  .bit = GIVEN_IGNORE_DF,
 	  .parse = noignore_df_parse,
 	  .help = "undo ignore-df (default)" },
+	{ .name = "dscp",
+	  .value = "inherit",
+	  .expects = "inherit",
+	  .bit = GIVEN_DSCP,
+	  .parse = dscp_parse,
+	  .print = dscp_print,
+	  .help = "received packets: the outer DSCP goes to the inner header" },
 	{ .name = "flowlabel",
 	  .value = "X|inherit",
 	  .expects = "a flow label, 0..fffff, or inherit",

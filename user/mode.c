@@ -92,7 +92,7 @@ static const struct mode modes[] = {
 		.family = FAMILY_IPV6,
 		.payload = PAYLOAD_IP,
 		.inner = INNER_IPV6,
-		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV6 | GIVEN_WRAP,
+		.keywords = GIVEN_COMMON | GIVEN_IP6TNL | GIVEN_WRAP,
 	},
 	{
 		.name = "ipip6",
@@ -104,7 +104,7 @@ static const struct mode modes[] = {
 		.family = FAMILY_IPV6,
 		.payload = PAYLOAD_IP,
 		.inner = INNER_IPV4,
-		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV6 | GIVEN_WRAP,
+		.keywords = GIVEN_COMMON | GIVEN_IP6TNL | GIVEN_WRAP,
 	},
 	{
 		.name = "ip6tnl",
@@ -116,7 +116,7 @@ static const struct mode modes[] = {
 		.family = FAMILY_IPV6,
 		.payload = PAYLOAD_IP,
 		.inner = INNER_IPV4 | INNER_IPV6 | INNER_MPLS,
-		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV6 | GIVEN_WRAP,
+		.keywords = GIVEN_COMMON | GIVEN_IP6TNL | GIVEN_WRAP,
 	},
 	{
 		.name = "ip6gre",

@@ -71,6 +71,10 @@ static const struct {
 	  "encaplimit none tclass inherit flowlabel 0x12345",
 	  "tunnel add tun0 mode ip6ip6" V6
 	  " ttl 255 tos inherit flowlabel 0x12345 encaplimit none" },
+	{ "-6 tunnel add tun0 mode ip6ip6 local 2001:db8::1 remote 2001:db8::2 dscp inherit",
+	  "tunnel add tun0 mode ip6ip6" V6 " ttl 64 dscp inherit" },
+	{ "tunnel add tun6to4 mode sit remote any local 198.51.100.1 ttl 64",
+	  "tunnel add tun6to4 mode sit local 198.51.100.1 ttl 64" },
 	{ "-6 tunnel add tun0 mode ipip6 local 2001:db8::1 remote 2001:db8::2 encaplimit 6",
 	  "tunnel add tun0 mode ipip6" V6 " ttl 64 encaplimit 6" },
 	{ "-6 tunnel add tun0 mode ip4ip6 local 2001:db8::1 remote 2001:db8::2 dev eth1 tclass "

@@ -46,6 +46,7 @@ static const struct {
 	{ "ignore-df", "", "nopmtudisc" },
 	{ "nosrccheck", "", "" },
 	{ "flowlabel", "12345", "" },
+	{ "dscp", "inherit", "" },
 	{ "encaplimit", "9", "" },
 	{ "key", "5", "" },
 	{ "ikey", "5", "" },

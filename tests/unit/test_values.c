@@ -61,6 +61,7 @@ static const struct value {
 	{ "ignore-df", NULL, "" },
 	{ "noignore-df", NULL, NULL },
 	{ "nosrccheck", NULL, "" },
+	{ "dscp", "inherit", "inherit" },
 	{ "srccheck", NULL, NULL },
 	{ "flowlabel", "inherit", "inherit" },
 	{ "flowlabel", "0", NULL },
