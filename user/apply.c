@@ -321,6 +321,13 @@ static int ports_apply(const struct maps *maps, const struct model *want)
 	return ret;
 }
 
+/* Whether a tunnel asks for IPv6 routes: to its remote, or for the gateway of an inner address. */
+static bool asks_ipv6(const struct tunnel_spec *spec)
+{
+	return spec->mode->family == FAMILY_IPV6 ||
+	       (spec->remote.af == AF_UNSPEC && spec->mode->inner & INNER_IPV6);
+}
+
 /* Forwarding on lo, without which the FIB cannot be asked: see bpf/route.h. */
 static int forwarding_apply(struct state *state, const struct model *want, struct error *err)
 {
@@ -335,7 +342,7 @@ static int forwarding_apply(struct state *state, const struct model *want, struc
 	if (ret)
 		return refuse_kernel(err, ret, "setting forwarding on lo");
 	for (i = 0; i < want->count; i++)
-		ipv6 |= want->tunnels[i].spec.mode->family == FAMILY_IPV6;
+		ipv6 |= asks_ipv6(&want->tunnels[i].spec);
 	if (!ipv6 || sysctl_lo_forwarding6_get(&on) || on)
 		return 0;
 	ret = config_read(&state->maps, &config);
