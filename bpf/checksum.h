@@ -66,7 +66,11 @@ __noinline bool checksum_range(ctx_t *ctx, __u32 at, __u32 end, __u32 *sum)
 	if (!sum)
 		return false;
 	walk.sum = *sum;
-	bpf_loop(CHECKSUM_PIECES, checksum_step, &walk, 0);
+	/* One piece needs no loop. */
+	if (end - at <= CHECKSUM_PIECE)
+		checksum_step(0, &walk);
+	else
+		bpf_loop(CHECKSUM_PIECES, checksum_step, &walk, 0);
 	*sum = walk.sum;
 	return !walk.bad;
 }
@@ -95,35 +99,39 @@ __noinline bool checksum_pseudo(ctx_t *ctx, __u32 at, __u32 len, __u8 ip_proto, 
 
 /* What an inner packet tells about its TCP or UDP header. */
 struct checksum_inner {
-	__u32 l4;    /* offset of the header from the start of the packet */
-	__u32 field; /* that of its checksum */
-	__u32 len;   /* from there to the end */
-	__u8 ip_proto;
+	__u32 l4;     /* offset of the header from the start of the packet */
+	__u32 field;  /* that of its checksum */
+	__u64 pseudo; /* sum of the pseudo header */
 };
 
 static __always_inline bool checksum_inner_read(ctx_t *ctx, __u32 at, __u8 kind,
 						struct checksum_inner *inner)
 {
-	__u8 head[12];
+	__u8 proto;
 
-	if (bpf_skb_load_bytes(ctx, at, head, sizeof(head)))
-		return false;
 	if (kind == INNER_IPV4) {
+		const struct iphdr *ip = ctx_at(ctx, at, IPV4_HLEN);
+
 		/* no fragment; RFC 791 section 3.1 */
-		if (*(__be16 *)(head + 6) & bpf_htons(IPV4_MF | IPV4_OFFSET))
+		if (!ip || ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET))
 			return false;
-		inner->ip_proto = head[9];
-		inner->l4 = at + (head[0] & 15) * 4;
-		inner->len = bpf_ntohs(*(__be16 *)(head + 2)) - (head[0] & 15) * 4;
+		proto = ip->protocol;
+		inner->l4 = at + ip->ihl * 4;
+		inner->pseudo = (__u64)ip->saddr + ip->daddr + bpf_htons(proto) +
+				bpf_htons(bpf_ntohs(ip->tot_len) - ip->ihl * 4);
 	} else {
-		if (kind != INNER_IPV6)
+		const struct ipv6hdr *ip = ctx_at(ctx, at, IPV6_HLEN);
+		const __u32 *word = (const __u32 *)ip;
+
+		if (kind != INNER_IPV6 || !ip)
 			return false;
-		inner->ip_proto = head[6];
+		proto = ip->nexthdr;
 		inner->l4 = at + IPV6_HLEN;
-		inner->len = bpf_ntohs(*(__be16 *)(head + 4));
+		inner->pseudo = (__u64)word[2] + word[3] + word[4] + word[5] + word[6] + word[7] +
+				word[8] + word[9] + ip->payload_len + bpf_htons(proto);
 	}
-	inner->field = inner->l4 + (inner->ip_proto == WIRE_IPPROTO_TCP ? 16 : 6);
-	return inner->ip_proto == WIRE_IPPROTO_TCP || inner->ip_proto == WIRE_IPPROTO_UDP;
+	inner->field = inner->l4 + (proto == WIRE_IPPROTO_TCP ? 16 : 6);
+	return proto == WIRE_IPPROTO_TCP || proto == WIRE_IPPROTO_UDP;
 }
 
 /*
@@ -136,15 +144,16 @@ static __always_inline bool checksum_inner_read(ctx_t *ctx, __u32 at, __u8 kind,
 __noinline bool checksum_partial(ctx_t *ctx, __u32 at, __u32 inner_at, __u8 kind, __u32 *sum)
 {
 	struct checksum_inner inner;
-	__u32 pseudo = 0;
-	__u16 field;
+	const __u16 *field;
+	__u16 unfilled;
 
-	if (!sum || !checksum_inner_read(ctx, inner_at, kind, &inner) ||
-	    bpf_skb_load_bytes(ctx, inner.field, &field, sizeof(field)) ||
-	    !checksum_pseudo(ctx, inner_at, inner.len, inner.ip_proto, &pseudo) ||
-	    field != (__u16)~checksum_fold(pseudo) || !checksum_range(ctx, at, inner.l4, sum))
+	if (!sum || !checksum_inner_read(ctx, inner_at, kind, &inner))
 		return false;
-	*sum = checksum_add(*sum, (__u16)~field);
+	unfilled = ~checksum_fold(inner.pseudo);
+	field = ctx_at(ctx, inner.field, sizeof(*field));
+	if (!field || *field != unfilled || !checksum_range(ctx, at, inner.l4, sum))
+		return false;
+	*sum = checksum_add(*sum, (__u16)~unfilled);
 	return true;
 }
 

@@ -139,8 +139,13 @@ int anchor_create(enum anchor_kind *kind, const char *name, __u32 mtu, bool segm
 
 void anchor_receive(const struct tunnel *t, __u32 port, __u32 *ifindex, __u32 *flags)
 {
-	/* Sent through the hidden half, packets count and show on the visible one like those of any
-	 * device. */
-	*ifindex = kinds[t->kind].pair ? port : t->anchor;
-	*flags = kinds[t->kind].pair ? 0 : 1; /* BPF_F_INGRESS */
+	/*
+	 * Sent through the hidden half, packets count and show on the visible one like those of any
+	 * device: for that, and its price, users choose such a device. A tunnel that has one because
+	 * its packets must be cut takes the short way.
+	 */
+	bool hidden = kinds[t->kind].pair && t->flags & TUNNEL_ANCHOR_CHOSEN;
+
+	*ifindex = hidden ? port : t->anchor;
+	*flags = hidden ? 0 : 1; /* BPF_F_INGRESS */
 }
