@@ -54,10 +54,8 @@ struct {
 	__type(value, struct port);
 } ports SEC(".maps");
 
-/* Only tunnels that number their packets have an element here. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, MAX_TUNNELS);
 	__type(key, __u32);
 	__type(value, struct sequence);

@@ -230,11 +230,6 @@ static int tunnel_settle(struct state *state, struct model *want, struct tunnel_
 			record.mtu = mtu;
 		}
 	}
-	if (record.flags & (TUNNEL_OSEQ | TUNNEL_ISEQ)) {
-		ret = sequence_begin(&state->maps, record.id);
-		if (ret)
-			return refuse_kernel(err, ret, "making room for sequence numbers");
-	}
 	ret = peers_settle(&state->maps, entry, record.id, &record.flags);
 	if (ret)
 		return refuse_kernel(err, ret, "storing the peers");

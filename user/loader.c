@@ -259,6 +259,23 @@ static __u32 state_size(void)
 	return size < LEAST ? LEAST : size > MAX_TUNNELS ? MAX_TUNNELS : size;
 }
 
+/* The maps that have an element for each tunnel id are as large as the namespace has room for. */
+static int maps_size(const struct tunnel_tc_bpf *skel)
+{
+	struct bpf_map *by_id[] = {
+		skel->maps.cpu_state,
+		skel->maps.sequences,
+		skel->maps.peers4,
+		skel->maps.peers6,
+	};
+	int err = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(by_id) / sizeof(by_id[0]) && !err; i++)
+		err = bpf_map__set_max_entries(by_id[i], state_size());
+	return err;
+}
+
 static struct tunnel_tc_bpf *programs_load(void)
 {
 	struct tunnel_tc_bpf *skel = tunnel_tc_bpf__open();
@@ -266,10 +283,7 @@ static struct tunnel_tc_bpf *programs_load(void)
 
 	if (!skel)
 		return NULL;
-	if (!bpf_map__set_max_entries(skel->maps.cpu_state, state_size()) &&
-	    !bpf_map__set_max_entries(skel->maps.peers4, state_size()) &&
-	    !bpf_map__set_max_entries(skel->maps.peers6, state_size()) &&
-	    !tunnel_tc_bpf__load(skel))
+	if (!maps_size(skel) && !tunnel_tc_bpf__load(skel))
 		return skel;
 	err = errno;
 	tunnel_tc_bpf__destroy(skel);

@@ -155,14 +155,6 @@ int ports_delete(const struct maps *maps, const struct port_key *key)
 	return map_delete(maps->ports, key);
 }
 
-int sequence_begin(const struct maps *maps, __u32 id)
-{
-	static const struct sequence zero;
-	int err = bpf_map_update_elem(maps->sequences, &id, &zero, BPF_NOEXIST);
-
-	return err == -EEXIST ? 0 : err;
-}
-
 static int peers_fd(const struct maps *maps, enum inner inner)
 {
 	return inner == INNER_IPV4 ? maps->peers4 : maps->peers6;
@@ -272,6 +264,7 @@ static void *cpu_values(size_t size, int *cpus)
 
 int counters_clear(const struct maps *maps, __u32 id)
 {
+	static const struct sequence begin;
 	struct drop_key key = { .id = id };
 	struct cpu_state *zero;
 	int cpus, err;
@@ -283,7 +276,7 @@ int counters_clear(const struct maps *maps, __u32 id)
 	free(zero);
 	for (key.reason = 0; key.reason < DROP_MAX && !err; key.reason++)
 		err = map_delete(maps->drops, &key);
-	err = err ?: map_delete(maps->sequences, &id);
+	err = err ?: bpf_map_update_elem(maps->sequences, &id, &begin, BPF_ANY);
 	return err ?: path_mtu_forget(maps, id);
 }
 

@@ -58,9 +58,6 @@ int ports_read(const struct maps *maps, struct elements *out);
 int ports_put(const struct maps *maps, const struct port_key *key, const struct port *port);
 int ports_delete(const struct maps *maps, const struct port_key *key);
 
-/* A tunnel that numbers its packets begins at zero, unless it has begun. */
-int sequence_begin(const struct maps *maps, __u32 id);
-
 /*
  * Peer tables (peer_table.h) of tunnels, for inner addresses of one family, INNER_IPV4 or
  * INNER_IPV6. Make one from a list, as a map that nobody uses yet; give it to tunnel @id, or take

@@ -269,6 +269,7 @@ TEST(apply_pair)
 	memset(&memory, 0, sizeof(memory));
 	scenario_model(&scenarios[5], &model);
 	model.tunnels[0].record.kind = ANCHOR_VETH;
+	model.tunnels[0].record.flags |= TUNNEL_ANCHOR_CHOSEN;
 	model.tunnels[0].port = 77;
 	assert_int_equal(tested_apply(no_maps, &model), 0);
 	assert_int_equal(memory.families[FAMILY_IPV4].count, 1);

@@ -264,10 +264,15 @@ TEST(anchors_receive)
 	for (record.kind = ANCHOR_AUTO + 1; record.kind < ANCHOR_MAX; record.kind++) {
 		__u32 port = pairs[record.kind] ? 6 : 5;
 
+		record.flags = TUNNEL_ANCHOR_CHOSEN;
 		anchor_receive(&record, port, &ifindex, &flags);
 		assert_int_equal(ifindex, port);
 		/* Into the device itself, or out of its other half. */
 		assert_int_equal(flags, pairs[record.kind] ? 0 : 1);
+		record.flags = 0;
+		anchor_receive(&record, port, &ifindex, &flags);
+		assert_int_equal(ifindex, 5);
+		assert_int_equal(flags, 1);
 	}
 }
 
