@@ -31,7 +31,8 @@ static number number_last(enum inner inner, number first, __u8 length)
 {
 	number max = number_max(inner);
 
-	return length ? first | (max >> length) : max;
+	/* A shift by all bits of a number is undefined. */
+	return length ? first | max >> 1 >> (length - 1) : max;
 }
 
 /* Multiplicative hashing (Knuth, TAOCP 6.4). */
