@@ -264,6 +264,13 @@ TEST(tables_6_in_6)
 	tables_check(INNER_IPV6, FAMILY_IPV6);
 }
 
+static struct peer host_peer(__u32 host)
+{
+	return (struct peer){ .prefix.v6 = { htonl(0x0a000000 + host * 256) },
+			      .via.v6 = { htonl(0xc0000200 + host) },
+			      .length = 24 };
+}
+
 /* A small table must not pay for a large one; and none is larger than it says. */
 TEST(table_sizes)
 {
@@ -289,6 +296,29 @@ TEST(table_sizes)
 			free(table);
 			peers_free(&peers);
 		}
+}
+
+/* Prefixes beside each other that are of one remote are one range. */
+TEST(table_merges)
+{
+	struct peers peers = {};
+	struct peer peer;
+	size_t lines;
+	void *table;
+	__u32 i;
+
+	for (i = 0; i < 256; i++) {
+		peer = host_peer(i);
+		peer.via.v4 = 1;
+		assert_int_equal(peers_add(&peers, &peer), 0);
+	}
+	assert_int_equal(peers_build(&peers, INNER_IPV4, FAMILY_IPV4, &table, &lines), 0);
+	/* Before, these, and behind. */
+	assert_int_equal(((struct peers_header *)table)->levels, 1);
+	assert_int_equal(((struct peer_line4 *)table)[1].last[2], ~0u);
+	assert_int_equal(((struct peer_line4 *)table)[1].value[1], 1);
+	free(table);
+	peers_free(&peers);
 }
 
 /* Not a table, or one that was cut. */
@@ -318,13 +348,6 @@ TEST(table_broken)
 }
 
 /* ---- the list -------------------------------------------------------------------------------- */
-
-static struct peer host_peer(__u32 host)
-{
-	return (struct peer){ .prefix.v6 = { htonl(0x0a000000 + host * 256) },
-			      .via.v6 = { htonl(0xc0000200 + host) },
-			      .length = 24 };
-}
 
 static struct peer *host_find(const struct peers *peers, __u32 host)
 {
@@ -430,11 +453,11 @@ TEST(deleted_in_no_table)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tables_4_in_4),       cmocka_unit_test(tables_4_in_6),
-		cmocka_unit_test(tables_6_in_4),       cmocka_unit_test(tables_6_in_6),
-		cmocka_unit_test(table_sizes),         cmocka_unit_test(table_broken),
-		cmocka_unit_test(list_edits),          cmocka_unit_test(list_lengths),
-		cmocka_unit_test(deleted_in_no_table),
+		cmocka_unit_test(tables_4_in_4), cmocka_unit_test(tables_4_in_6),
+		cmocka_unit_test(tables_6_in_4), cmocka_unit_test(tables_6_in_6),
+		cmocka_unit_test(table_sizes),   cmocka_unit_test(table_merges),
+		cmocka_unit_test(table_broken),  cmocka_unit_test(list_edits),
+		cmocka_unit_test(list_lengths),  cmocka_unit_test(deleted_in_no_table),
 	};
 
 	return cmocka_run_group_tests_name("peers", tests, NULL, NULL);
