@@ -69,9 +69,10 @@ static __u32 *index_find(const struct peers *peers, const union address *prefix,
 
 	for (;; slot++) {
 		at = &peers->index[slot & (peers->slots - 1)];
+		if (!*at)
+			return at;
 		peer = &peers->all[*at - 1];
-		if (!*at ||
-		    (peer->length == length && !memcmp(&peer->prefix, prefix, sizeof(*prefix))))
+		if (peer->length == length && !memcmp(&peer->prefix, prefix, sizeof(*prefix)))
 			return at;
 	}
 }
