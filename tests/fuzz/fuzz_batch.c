@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "batch.h"
+#include "model_peers.h"
 
 #include <linux/if_arp.h>
 
@@ -47,8 +48,9 @@ static char *saved(const struct model *model)
 	char *text;
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
+	struct error err;
 
-	model_save(model, out);
+	must(!model_save(model, model_peers_save, out, &err));
 	fclose(out);
 	return text;
 }
@@ -75,6 +77,25 @@ static void check_port(const struct port_entry *entry, const struct port_entry *
 		must(before->key.family < entry->key.family);
 }
 
+/* A table of peers is read as the list that it was made from. */
+static void check_peers(const struct tunnel_entry *entry, size_t i)
+{
+	enum family outer = entry->spec.mode->family;
+	enum inner inner = peer_table_inner(i);
+	struct peers *list = &entry->peers[i].list, again;
+	size_t lines;
+	void *table;
+
+	must(entry->spec.remote.af == AF_UNSPEC || !list->live);
+	must((entry->spec.mode->inner & inner) || !list->live);
+	must(!peers_build(list, inner, outer, &table, &lines));
+	must(!peers_read(table, lines, inner, outer, &again));
+	must(again.count == list->count && again.live == list->live);
+	must(!again.count || !memcmp(again.all, list->all, again.count * sizeof(*again.all)));
+	peers_free(&again);
+	free(table);
+}
+
 /* What holds for any configuration that commands can make. */
 static void check_model(const struct model *model)
 {
@@ -97,6 +118,10 @@ static void check_model(const struct model *model)
 		/* Behind its end a name keeps what longer ones left. */
 		memcpy(back.dev, spec->dev, sizeof(back.dev));
 		must(!memcmp(&back, spec, sizeof(back)));
+		if (model->tunnels[i].peers) {
+			check_peers(&model->tunnels[i], 0);
+			check_peers(&model->tunnels[i], 1);
+		}
 	}
 	for (i = 0; i < model->manual_count; i++)
 		must(model_link(model, model->manual[i]));
