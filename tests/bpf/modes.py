@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """What every mode puts on the wire: scapy's headers, GUE's as its draft has them."""
 
+import functools
 import random
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_address, ip_network
 from typing import Optional
 
 from scapy.contrib.mpls import MPLS
@@ -36,6 +38,14 @@ MODES = {
 }
 
 
+@functools.lru_cache
+def networks(peers):
+    """Longest first: family, first and last address, remote."""
+    found = [(ip_network(prefix), remote) for prefix, remote in peers]
+    return [(str(net.version), int(net[0]), int(net[-1]), remote) for net, remote in
+            sorted(found, key=lambda peer: -peer[0].prefixlen)]
+
+
 @dataclass
 class ModeTunnel(Tunnel):
     """A tunnel of any mode. Over IPv6 ttl 0 is `inherit` too, and has to be said."""
@@ -53,6 +63,8 @@ class ModeTunnel(Tunnel):
     wrap_csum: bool = False
     label: object = 0       # a flow label, or "inherit"
     limit: Optional[int] = 4
+    peers: tuple = ()       # of (prefix, remote), where the remote is any
+    srccheck: bool = True
 
     @property
     def family(self):
@@ -98,7 +110,36 @@ class ModeTunnel(Tunnel):
         if self.encap:
             words.append(f"encap {self.encap} encap-sport {self.sport or 'auto'} "
                          f"encap-dport {self.dport} {'' if self.wrap_csum else 'no'}encap-csum")
-        return " ".join(word for word in words if word)
+        words.append("" if self.srccheck else "nosrccheck")
+        return "\n".join([" ".join(word for word in words if word),
+                          *(f"peer add {self.name} {prefix} via {remote}"
+                            for prefix, remote in self.peers)])
+
+    # ---- remote any ----
+
+    def owner(self, kind, address):
+        """The remote that an inner address is behind, None: nobody."""
+        number = int.from_bytes(address, "big")
+        for family, first, last, remote in networks(self.peers):
+            if family == kind and first <= number <= last:
+                return remote
+        # RFC 3056
+        if self.family == 4 and not self.gre and kind == "6" and address[:2] == b"\x20\x02" and \
+                any(address[2:6]):
+            return str(ip_address(address[2:6]))
+        return None
+
+    def toward(self, kind, inner):
+        """The tunnel as it is for this packet, with a fixed remote; None: there is none."""
+        remote = self.owner(kind, inner[16:20] if kind == "4" else inner[24:40])
+        return remote and replace(self, remote=remote, peers=())
+
+    def stranger(self, kind, inner, remote):
+        """Whether the inner source is not behind the @remote that sent it."""
+        if self.remote != "any" or not self.srccheck or kind == "m":
+            return False
+        owner = self.owner(kind, inner[12:16] if kind == "4" else inner[8:24])
+        return ip_address(owner).packed != remote if owner else bool(self.peers)
 
 
 # ---- inner packets ------------------------------------------------------------------------------

@@ -308,6 +308,8 @@ class Receiver:
             self.sequence(outer, tunnel, faults)
         if outer.end is not None and outer.kind is not None:
             faults |= outer.inner_faults()
+            if tunnel.stranger(outer.kind, outer.packet[outer.at:], outer.remote):
+                faults.add("wrong_peer")
         return faults
 
     def sequence(self, outer, tunnel, faults):

@@ -127,6 +127,8 @@ NUMBERS = ModeTunnel("numbers", REMOTES[3], LOCAL, mode="gre", oseq=True, iseq=T
 WRAPPED = ModeTunnel("wrapped", REMOTES[4], LOCAL, mode="gre", encap="fou", sport=5,
                      wrap_csum=True)
 SIX = ModeTunnel("six", REMOTES6[0], LOCAL6, mode="ip6tnl")
+ANY = ModeTunnel("any", "any", LOCAL, mode="gre", ikey=5, okey=5,
+                 peers=(("172.16.0.0/24", REMOTES[5]), ("172.16.1.0/24", REMOTES[6])))
 # What only other modes can have wrong: (reason, way, tunnel, frame, what else the run is told).
 MODES = [
     ("gso", "tx", "sums", frame(ip(3000)), {"gso_size": 1000}),
@@ -138,6 +140,11 @@ MODES = [
     ("payload_checksum", "rx", "sums", from_remote(SUMS, "4", ip(), ocsum=False), {}),
     ("segments", "rx", "wrapped", from_remote(WRAPPED, "4", ip(3000), "fou"), {"gso_size": 1000}),
     ("sequence", "rx", "numbers", from_remote(NUMBERS, "4", ip(), oseq=False), {}),
+    ("no_peer", "tx", "any", frame(ip(dst="172.16.2.8")), {}),
+    ("wrong_peer", "rx", "any", from_remote(ANY, "4", ip(src="172.16.0.6"), remote=LOCAL,
+                                            local=REMOTES[6]), {}),
+    ("wrong_peer", "rx", "any", from_remote(ANY, "4", ip(src="172.16.2.6"), remote=LOCAL,
+                                            local=REMOTES[6]), {}),
     ("wrap_header", "rx", "wrapped",
      checksum_mend(from_remote(WRAPPED, "4", ip(), "gue")[:30] + b"\1\0" +
                    from_remote(WRAPPED, "4", ip(), "gue")[32:]), {}),
@@ -150,7 +157,7 @@ MODES = [
 @test("drops/modes")
 def modes(scene):
     scene.configure("fou add port 7747 ipproto 47", "fou add port 5555 gue",
-                    *(tunnel.command() for tunnel in (SUMS, NUMBERS, WRAPPED, SIX)))
+                    *(tunnel.command() for tunnel in (SUMS, NUMBERS, WRAPPED, SIX, ANY)))
     for reason, way, tunnel, data, how in MODES:
         dropped(scene, f"{reason}: {data[:60].hex(' ')}", reason, tunnel,
                 lambda: scene.encap(tunnel, data, **how) if way == "tx" else

@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Tunnels with remote any: who gets a packet and who may send one."""
+
+import contextlib
+import itertools
+import os
+import random
+import tempfile
+from ipaddress import IPv4Address, IPv6Address, ip_network
+
+from arrivals import Arrivals, from_remote
+from departures import Sender, frame_of
+from harness import expect, few, test, times
+from modes import MODES, ModeTunnel, inner_of, ip6
+from oracle import ip
+from scene import DEV, DROP, LOCAL, LOCAL6, REDIRECT, REMOTES, REMOTES6, XTUN, command
+
+
+def remotes(family):
+    return REMOTES if family == 4 else REMOTES6
+
+
+def local(family):
+    return LOCAL if family == 4 else LOCAL6
+
+
+def any_tunnel(mode, **fields):
+    return ModeTunnel(**{"name": "any", "mode": mode, "local": local(MODES[mode][0]), **fields})
+
+
+# Prefixes inside each other and at both ends of all addresses. /8, /32 and the like stand alone so
+# that beside each there is somebody else, or nobody.
+NESTED = {
+    "4": ("10.0.0.0/8", "10.2.0.0/16", "10.2.3.0/24", "10.2.3.4/32", "10.2.3.5/32", "10.2.4.0/23",
+          "172.16.0.0/12", "0.0.0.0/32", "255.255.255.255/32", "128.0.0.0/2"),
+    "6": ("fd00::/16", "fd00:2::/32", "fd00:2::/64", "fd00:2::8/128", "fd00:2::9/128",
+          "fd00:3::/33", "::/128", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128", "4000::/2",
+          "fd00:2:0:1::/66"),
+}
+
+
+def nested(tunnel):
+    """Every prefix that the tunnel carries, in turn of each remote of its family."""
+    prefixes = [prefix for kind in tunnel.kinds if kind in NESTED for prefix in NESTED[kind]]
+    return tuple(zip(prefixes, itertools.cycle(remotes(tunnel.family)[:7])))
+
+
+def edges(prefix):
+    """Both ends of a prefix and what is beside them, as (kind, address)."""
+    net = ip_network(prefix)
+    address = IPv4Address if net.version == 4 else IPv6Address
+    first, last = int(net[0]), int(net[-1])
+    for number in sorted({first - 1, first, last, last + 1}):
+        if 0 <= number < 1 << net.max_prefixlen:
+            yield str(net.version), address(number)
+
+
+def inner_to(kind, address):
+    return (ip if kind == "4" else ip6)(dst=str(address))
+
+
+def inner_from(kind, address):
+    return (ip if kind == "4" else ip6)(src=str(address))
+
+
+class Peers(Sender):
+    """Sends through tunnels with remote any to whoever should get it."""
+
+    def __init__(self, scene, tunnels):
+        super().__init__(scene, tunnels)
+        self.nobody = 0
+
+    def to(self, tunnel, kind, address):
+        inner = inner_to(kind, address)
+        fixed = tunnel.toward(kind, inner)
+        if fixed:
+            return self.send(fixed, kind, inner)
+        verdict, _ = self.scene.encap(tunnel.name, frame_of(kind, inner))
+        expect(f"verdict for {address}, which is nobody's", verdict, DROP)
+        self.nobody += 1
+        return None
+
+    def finish(self):
+        want = {}
+        for name, (packets, octets) in self.carried.items():
+            want |= {(name, "tx_packets"): packets, (name, "tx_bytes"): octets}
+        found = self.scene.counters()
+        expect("packets for nobody", sum(count for (_, name), count in found.items()
+                                         if name == "no_peer"), self.nobody)
+        expect("counters", {key: count for key, count in found.items() if key[1] != "no_peer"}, want)
+
+
+# ---- encap --------------------------------------------------------------------------------------
+
+OPTIONS = [{}, {"encap": "fou", "sport": 7}, {"encap": "gue", "sport": 7},
+           {"ttl": 9, "inherit": True}, {"local": "any"}]
+
+
+@test("peers/encap")
+def encap(scene):
+    """Every mode that carries IP, every kind inside, at the edges of every prefix."""
+    for mode, fields in itertools.product(MODES, OPTIONS):
+        tunnel = any_tunnel(mode, **fields)
+        tunnel.peers = nested(tunnel)
+        if not tunnel.peers:
+            continue
+        run = Peers(scene, [tunnel])
+        for prefix, _ in tunnel.peers:
+            for kind, address in edges(prefix):
+                run.to(tunnel, kind, address)
+        expect("somebody got something", bool(run.carried), True)
+        run.finish()
+
+
+@test("peers/encap_mpls")
+def encap_mpls(scene):
+    """A label is of no peer."""
+    tunnel = any_tunnel("gre", peers=(("0.0.0.0/0", REMOTES[0]), ("::/0", REMOTES[0])))
+    scene.configure(tunnel.command())
+    expect("verdict", scene.encap("any", frame_of("m", inner_of("m", 60)))[0], DROP)
+    expect("counters", scene.counters(), {("any", "no_peer"): 1})
+
+
+@contextlib.contextmanager
+def file_of(peers):
+    with tempfile.NamedTemporaryFile("w", dir=os.environ.get("TMPDIR")) as file:
+        file.writelines(f"{prefix} via {remote}\n" for prefix, remote in peers)
+        file.flush()
+        yield file.name
+
+
+def random_peers(kind, count, family, chance):
+    """Half of them anywhere, half crowded in one place."""
+    bits = 32 if kind == "4" else 128
+    found = {}
+    while len(found) < count:
+        crowded = chance.random() < 0.5
+        length = chance.randint(bits // 2, bits) if crowded else chance.randint(1, bits)
+        number = chance.getrandbits(bits)
+        if crowded:
+            number = number >> bits // 3 | 0x0a << bits - 8
+        address = (IPv4Address if kind == "4" else IPv6Address)(number >> bits - length <<
+                                                                bits - length)
+        found[f"{address}/{length}"] = chance.choice(remotes(family))
+    return tuple(found.items())
+
+
+@test("peers/encap_many")
+def encap_many(scene):
+    """Tables of one leaf, of a few, and of a tree; each after the other in the same tunnel."""
+    chance = random.Random(4)
+    for mode, counts in (("gre", (1, 15, 16, 17, 40, 255, 256, 257, 5000)), ("ip6tnl", (17, 300, 5000))):
+        tunnel = any_tunnel(mode)
+        run = Peers(scene, [tunnel])
+        for count in counts:
+            tunnel.peers = sum((random_peers(kind, count, tunnel.family, chance) for kind in "46"),
+                               ())
+            with file_of(tunnel.peers) as name:
+                command(XTUN, "peer", "load", "any", name)
+            for prefix, _ in chance.sample(tunnel.peers, min(len(tunnel.peers), times(60))):
+                for kind, address in edges(prefix):
+                    run.to(tunnel, kind, address)
+        run.finish()
+
+
+@test("peers/edits")
+def edits(scene):
+    """What a command changes is so when it has ended."""
+    tunnel = any_tunnel("gre", peers=(("10.2.0.0/16", REMOTES[0]), ("fd00:2::/32", REMOTES[1])))
+    run = Peers(scene, [tunnel])
+
+    def after(words, *peers):
+        command(XTUN, "peer", *words.split())
+        tunnel.peers = peers
+        for kind, address in (("4", "10.2.3.4"), ("6", "fd00:2::8"), ("4", "10.3.0.1")):
+            run.to(tunnel, kind, address)
+
+    one, two = ("10.2.0.0/16", REMOTES[0]), ("fd00:2::/32", REMOTES[1])
+    more = ("10.2.3.0/24", REMOTES[2])
+    after("replace any 10.2.0.0/16 via " + REMOTES[3], (one[0], REMOTES[3]), two)
+    after("replace any 10.2.0.0/16 via " + REMOTES[0], one, two)
+    after("add any 10.2.3.0/24 via " + REMOTES[2], one, two, more)
+    after("del any 10.2.0.0/16", two, more)
+    after("del any 10.2.3.0/24", two)
+    after("add any 0.0.0.0/0 via " + REMOTES[0], ("0.0.0.0/0", REMOTES[0]), two)
+    after("del any fd00:2::/32", ("0.0.0.0/0", REMOTES[0]))
+    after("flush any")
+    after("add any ::/0 via " + REMOTES[4], ("::/0", REMOTES[4]))
+    run.finish()
+
+
+@test("peers/tunnels_apart")
+def tunnels_apart(scene):
+    """Two tunnels with the same prefixes and other remotes; numbers of one are nothing to the other."""
+    tunnels = [ModeTunnel(f"t{i}", "any", LOCAL6, mode="ip6gre", ikey=i, okey=i,
+                          peers=tuple((f"fd00:{n}::/32", REMOTES6[(n * (i + 1)) % 9])
+                                      for n in range(2, 9)))
+               for i in range(3)]
+    run = Peers(scene, tunnels)
+    for n, tunnel in itertools.product(range(1, 10), tunnels):
+        run.to(tunnel, "6", f"fd00:{n}::8")
+    run.finish()
+
+
+# ---- decap --------------------------------------------------------------------------------------
+
+def arrive(run, tunnel, kind, source, remote, verdict, wrap=""):
+    """A packet of @remote whose inner source is @source."""
+    end = ModeTunnel(**{**vars(tunnel), "remote": remote, "peers": ()})
+    run.arrive(from_remote(end, kind, inner_from(kind, source), wrap), tunnel.family, verdict,
+               "wrong_peer" if verdict == DROP else None)
+
+
+@test("peers/decap")
+def decap(scene):
+    """Every mode, at the edges of every prefix: from its owner, from another, bare and wrapped."""
+    for mode in MODES:
+        tunnel = any_tunnel(mode)
+        tunnel.peers = nested(tunnel)
+        if not tunnel.peers:
+            continue
+        run = Arrivals(scene, [tunnel])
+        wraps = itertools.cycle(("", "fou", "gue"))
+        for prefix, _ in tunnel.peers:
+            for kind, address in edges(prefix):
+                owner = tunnel.owner(kind, address.packed)
+                others = [remote for remote in remotes(tunnel.family)[:8] if remote != owner]
+                if owner:
+                    arrive(run, tunnel, kind, address, owner, REDIRECT, next(wraps))
+                for remote in few(others)[:3]:
+                    arrive(run, tunnel, kind, address, remote, DROP, next(wraps))
+        if "m" in tunnel.kinds:
+            run.arrive(from_remote(ModeTunnel(**{**vars(tunnel), "remote": remotes(tunnel.family)[0],
+                                                 "peers": ()}), "m", inner_of("m", 60)),
+                       tunnel.family, REDIRECT)
+        run.finish()
+
+
+@test("peers/decap_everybody")
+def decap_everybody(scene):
+    """With nosrccheck, and without peers, whoever sends is believed."""
+    for mode, fields in itertools.product(("gre", "ipip", "ip6tnl", "ip6gre"), (True, False)):
+        tunnel = any_tunnel(mode, srccheck=not fields)
+        if fields:
+            tunnel.peers = nested(tunnel)
+        run = Arrivals(scene, [tunnel])
+        for kind, remote in itertools.product(set(tunnel.kinds) - {"m"},
+                                              remotes(tunnel.family)[:3]):
+            for prefix in NESTED[kind]:
+                arrive(run, tunnel, kind, ip_network(prefix)[0], remote, REDIRECT)
+        run.finish()
+
+
+@test("peers/decap_fixed")
+def decap_fixed(scene):
+    """A tunnel with that remote is asked before the one with any, and has no peers."""
+    anyone = any_tunnel("gre", peers=(("172.16.0.0/24", REMOTES[1]),))
+    fixed = ModeTunnel("fixed", REMOTES[0], LOCAL, mode="gre")
+    run = Arrivals(scene, [anyone, fixed])
+    arrive(run, fixed, "4", "172.16.0.6", REMOTES[0], REDIRECT)
+    arrive(run, anyone, "4", "172.16.0.6", REMOTES[1], REDIRECT)
+    arrive(run, anyone, "4", "172.16.0.6", REMOTES[2], DROP)
+    run.finish()
+
+
+# ---- 6to4 ---------------------------------------------------------------------------------------
+
+@contextlib.contextmanager
+def route(*words):
+    family = ["-6"] if ":" in words[0] else []
+    command("ip", *family, "route", "add", *words)
+    try:
+        yield
+    finally:
+        command("ip", *family, "route", "del", *words)
+
+
+SITE, OUTSIDE = "2002:c000:207::8", "192.0.2.7"
+
+
+@test("peers/6to4")
+def six_to_four(scene):
+    """2002:c000:207::/48 is behind 192.0.2.7 unless a peer says otherwise, and nobody else's."""
+    with route("192.0.2.0/24", "via", REMOTES[0], "dev", DEV):
+        for mode, peers in itertools.product(("sit", "sit-any"), ((), (("2002:c000:207:1::/64",
+                                                                        REMOTES[3]),))):
+            tunnel = any_tunnel(mode, peers=peers)
+            run = Peers(scene, [tunnel])
+            for address in (SITE, "2002:c000:207:1::8", "2002:c000:208::1", "2002::1",
+                            "2003:c000:207::8", "2002:0:207::1"):
+                if address != "2002:0:207::1":  # 0.0.2.7: no route
+                    run.to(tunnel, "6", address)
+            run.finish()
+            run = Arrivals(scene, [tunnel])
+            arrive(run, tunnel, "6", SITE, OUTSIDE, REDIRECT)
+            arrive(run, tunnel, "6", SITE, REMOTES[0], DROP)
+            arrive(run, tunnel, "6", "2002:c000:208::1", OUTSIDE, DROP)
+            arrive(run, tunnel, "6", "2002:c000:207:1::8", OUTSIDE, DROP if peers else REDIRECT)
+            arrive(run, tunnel, "6", "2002:c000:207:1::8", REMOTES[3], REDIRECT if peers else DROP)
+            arrive(run, tunnel, "6", "fd00:2::6", REMOTES[3], DROP if peers else REDIRECT)
+            run.finish()
+        tunnel = any_tunnel("sit", srccheck=False)
+        run = Arrivals(scene, [tunnel])
+        arrive(run, tunnel, "6", SITE, REMOTES[0], REDIRECT)
+        run.finish()
+        # GRE and tunnels over IPv6 know nothing of it.
+        for mode in ("gre", "ip6tnl"):
+            tunnel = any_tunnel(mode)
+            run = Peers(scene, [tunnel])
+            run.to(tunnel, "6", SITE)
+            run.finish()
+            run = Arrivals(scene, [tunnel])
+            arrive(run, tunnel, "6", SITE, remotes(tunnel.family)[0], REDIRECT)
+            run.finish()
+
+
+# ---- the route's gateway ------------------------------------------------------------------------
+
+def gateway(scene, tunnel, prefix, via, kind, want, peers=()):
+    """A packet to the second half of @prefix by a route through @via goes to @want (None: nobody)."""
+    tunnel.peers = peers
+    run = Peers(scene, [tunnel])
+    # Without an address of its own the device sends nothing by itself.
+    command("sysctl", "-qw", f"net.ipv6.conf.{tunnel.name}.addr_gen_mode=1",
+            f"net.ipv6.conf.{tunnel.name}.disable_ipv6=0")
+    command("ip", "link", "set", tunnel.name, "up")
+    with route(prefix, *via.split(), "dev", tunnel.name, *(["onlink"] if via else [])):
+        address = ip_network(prefix)[9]
+        if want:
+            tunnel.peers = ((prefix, want), *peers)
+        run.to(tunnel, kind, address)
+        run.to(tunnel, kind, address)
+        tunnel.peers = peers
+        run.to(tunnel, kind, "203.0.113.1" if kind == "4" else "2001:db8:9::1")
+    run.finish()
+
+
+@test("peers/gateway")
+def by_gateway(scene):
+    """As the kernel's NBMA tunnels: what no peer has goes to the gateway of the route into the tunnel."""
+    # As if no tunnel over IPv6 had ever been here.
+    command(XTUN, "flush")
+    # IPv6 lets no gateway be on one device that another has a route to, but for the default one.
+    with route("::/0", "via", REMOTES6[0], "dev", DEV):
+        by_gateways(scene, REMOTES[4], "2001:db8:77::7")
+
+
+def by_gateways(scene, four, six):
+    for mode in ("gre", "ipip"):
+        gateway(scene, any_tunnel(mode), "10.2.0.0/16", "via " + four, "4", four)
+        gateway(scene, any_tunnel(mode), "10.2.0.0/16", "", "4", None)
+        gateway(scene, any_tunnel(mode), "10.2.0.0/16", "via inet6 " + six, "4", None)
+    for mode in ("gre", "sit"):
+        gateway(scene, any_tunnel(mode), "fd00:5::/48", "via ::" + four, "6", four)
+        gateway(scene, any_tunnel(mode), "fd00:5::/48", "via " + six, "6", None)
+        gateway(scene, any_tunnel(mode), "fd00:5::/48", "", "6", None)
+    for mode in ("ip6gre", "ip6tnl"):
+        gateway(scene, any_tunnel(mode), "fd00:5::/48", "via " + six, "6", six)
+        gateway(scene, any_tunnel(mode), "fd00:5::/48", "", "6", None)
+        gateway(scene, any_tunnel(mode), "10.2.0.0/16", "via inet6 " + six, "4", six)
+        gateway(scene, any_tunnel(mode), "10.2.0.0/16", "via " + four, "4", None)
+    # A longer route does not come before a peer.
+    gateway(scene, any_tunnel("gre"), "10.2.0.0/24", "via " + four, "4", REMOTES[5],
+            (("10.2.0.0/16", REMOTES[5]),))
