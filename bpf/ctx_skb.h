@@ -140,6 +140,17 @@ static __always_inline int ctx_pop(ctx_t *ctx, __u32 len, __u64 flags, bool stri
 	return err;
 }
 
+/* As ctx_pop() for a packet of one segment. */
+static __always_inline int ctx_pop_plain(ctx_t *ctx, __u32 len)
+{
+	if (unlikely(bpf_skb_adjust_room(ctx, -(__s32)len, BPF_ADJ_ROOM_MAC,
+					 BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET)))
+		return -1;
+	if (unlikely(ctx->hash))
+		bpf_set_hash_invalid(ctx);
+	return 0;
+}
+
 /*
  * Make the stack take the packet for one of @eth_proto, and its Ethernet header say so. No helper
  * changes the kind of a packet but those for VLAN tags: the first tag of two goes into the packet,

@@ -4,6 +4,7 @@
 #ifndef XTUN_DECAP_H
 #define XTUN_DECAP_H
 
+#include "direct.h"
 #include "endpoint.h"
 #include "learn.h"
 #include "options.h"
@@ -92,13 +93,6 @@ static __always_inline int inner_check(ctx_t *ctx, const struct headers *h, stru
 	return h->kind == INNER_MPLS ? 0 : REFUSE(payload_proto);
 }
 
-static __always_inline __be16 kind_eth_proto(__u8 kind)
-{
-	if (likely(kind == INNER_IPV4))
-		return bpf_htons(WIRE_ETH_P_IP);
-	return kind == INNER_IPV6 ? bpf_htons(WIRE_ETH_P_IPV6) : bpf_htons(WIRE_ETH_P_MPLS);
-}
-
 /* BPF_F_ADJ_ROOM_DECAP_L4_GRE, _L4_UDP, _IPXIP4 and _IPXIP6, younger than the headers. */
 enum { POP_GRE = 1 << 9, POP_UDP = 1 << 10, POP_IPXIP4 = 1 << 11, POP_IPXIP6 = 1 << 12 };
 
@@ -124,37 +118,29 @@ static __always_inline int decap_tos(const struct endpoint *end, __u8 outer, __u
 }
 
 /*
- * Take one packet that belongs to @end apart. @plain: known beforehand to have nothing between the
- * outer IP header and the inner packet. @outer_tos: of the outer header. Returns a verdict or a
- * refusal.
+ * Take one packet that belongs to @end apart. @outer_tos: of the outer header. Returns a verdict or
+ * a refusal.
  */
-static __always_inline int decap_packet(ctx_t *ctx, enum family family, bool plain,
-					const struct endpoint *end, const struct headers *h,
-					__u8 outer_tos, struct cpu_state *state)
+static __always_inline int decap_packet(ctx_t *ctx, enum family family, const struct endpoint *end,
+					const struct headers *h, __u8 outer_tos,
+					struct cpu_state *state)
 {
-	bool datagrams = false;
 	struct inner_found in;
 	struct ethhdr *eth;
+	bool datagrams;
 	int err, tos;
 
 	if (unlikely(!h->len))
 		return REFUSE(outer_length);
-	if (!plain && unlikely(h->refusal))
+	if (unlikely(h->refusal))
 		return h->refusal;
 	if (unlikely(!(h->kind & end->inner)))
 		return REFUSE(payload_proto);
-	if (!plain) {
-		err = h->wrap ? wrap_check(ctx, h) : 0;
-		err = err ?: payload_check(ctx, end, h);
-		if (unlikely(err))
-			return err;
-	}
-	if (unlikely(end->flags & (ENDPOINT_PEERS | ENDPOINT_6TO4))) {
-		err = remote_check(ctx, end->id, end->flags, h->kind | family << 8, h->hlen);
-		if (err)
-			return err;
-	}
-	err = inner_check(ctx, h, &in);
+	err = h->wrap ? wrap_check(ctx, h) : 0;
+	err = err ?: payload_check(ctx, end, h);
+	if (unlikely(end->flags & (ENDPOINT_PEERS | ENDPOINT_6TO4)))
+		err = err ?: remote_check(ctx, end->id, end->flags, h->kind | family << 8, h->hlen);
+	err = err ?: inner_check(ctx, h, &in);
 	if (unlikely(err))
 		return err;
 	tos = in.tos;
@@ -181,9 +167,8 @@ static __always_inline int decap_packet(ctx_t *ctx, enum family family, bool pla
 	__builtin_memcpy(eth->h_dest, end->mac, sizeof(eth->h_dest));
 	eth->h_proto = kind_eth_proto(h->kind);
 	/* With the note of a UDP wrap at it, the kernel takes inner UDP headers for outer ones. */
-	if (!plain)
-		datagrams = h->wrap && ctx_gso_size(ctx) && in.ip_proto == WIRE_IPPROTO_UDP;
-	if (unlikely(ctx_pop(ctx, h->hlen, plain ? POP_IPXIP4 : pop_flags(family, h), datagrams)))
+	datagrams = h->wrap && ctx_gso_size(ctx) && in.ip_proto == WIRE_IPPROTO_UDP;
+	if (unlikely(ctx_pop(ctx, h->hlen, pop_flags(family, h), datagrams)))
 		return datagrams ? REFUSE(segments) : REFUSE(pop_failed);
 
 	/* Netkit hands on what the stack takes the packet for; other devices look at the header. */
@@ -196,88 +181,25 @@ static __always_inline int decap_packet(ctx_t *ctx, enum family family, bool pla
 	return ctx_redirect(end->rx_ifindex, end->rx_flags);
 }
 
-/* The rest for a packet over IPv4 whose headers are read as far as they tell whose it is. */
-static __always_inline int decap4_found(ctx_t *ctx, bool plain, const struct endpoint4_key *found,
-					struct headers *h, __u8 tos, __u32 tot_len)
+/* The long way for a packet over IPv4. */
+__noinline int decap4(ctx_t *ctx)
 {
-	struct endpoint4_key key = *found;
+	struct endpoint4_key key = {};
 	const struct endpoint *end;
 	struct cpu_state *state;
-	int ret;
-
-	end = endpoint4_find(ctx, &key);
-	if (!end)
-		return CTX_NEXT;
-	state = bpf_map_lookup_elem(&cpu_state, &end->id);
-	if (unlikely(!state))
-		return CTX_NEXT;
-	/* Nobody is 0.0.0.0, not even where `any` remote is taken. */
-	if (unlikely(end->flags & ENDPOINT_CLAIM || !found->remote)) {
-		ret = REFUSE(wrong_remote);
-	} else {
-		ret = outer4_check(ctx, h);
-		if (likely(!ret)) {
-			if (plain || !h->wrap)
-				h->len = outer_len(ctx, tot_len, h->ip_hlen);
-			ret = decap_packet(ctx, FAMILY_IPV4, plain, end, h, tos, state);
-		}
-	}
-	return likely(ret >= 0) ? ret : drop_count(end->id, ret, CTX_DROP);
-}
-
-/* A packet with more than an inner packet behind its IPv4 header. */
-__noinline int decap4_wrapped(ctx_t *ctx)
-{
-	struct endpoint4_key key = {};
-	struct headers h = {};
 	const struct iphdr *ip;
-	__u32 tot_len;
+	struct headers h = {};
+	__be32 remote;
 	void *head;
 	__u8 tos;
+	int ret;
 
 	head = ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN);
 	if (unlikely(!head))
 		return CTX_NEXT;
 	ip = head + WIRE_ETH_HLEN;
-	tos = ip->tos;
-	tot_len = bpf_ntohs(ip->tot_len);
-	key.local = ip->daddr;
-	key.remote = ip->saddr;
-	h.ip_proto = ip->protocol;
-	h.ip_hlen = h.hlen = ip->ihl * 4;
-	h.len = outer_len(ctx, tot_len, h.ip_hlen);
-	if (h.ip_proto == WIRE_IPPROTO_UDP && wrap_read(ctx, FAMILY_IPV4, &h))
-		return CTX_NEXT;
-	if (payload_read(ctx, &h))
-		return CTX_NEXT;
-	key.ip_proto = h.ip_proto;
-	key.key = h.key;
-	key.keyed = !!(h.gre_flags & GRE_KEY);
-	return decap4_found(ctx, false, &key, &h, tos, tot_len);
-}
-
-/*
- * Decapsulation over IPv4, up to the packets that decap4_wrapped() is for: DECAP_WRAPPED. Functions
- * of their own, called one after the other, because older kernels add up the stacks of all that are
- * called inside each other.
- */
-enum { DECAP_WRAPPED = CTX_NEXT - 1 };
-
-static __noinline int decap4(ctx_t *ctx)
-{
-	struct endpoint4_key key = {};
-	struct headers h = { .ip_hlen = IPV4_HLEN, .hlen = IPV4_HLEN };
-	const struct iphdr *ip;
-	void *head;
-
-	head = ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN);
-	if (unlikely(!head))
-		return CTX_NEXT;
-	ip = head + WIRE_ETH_HLEN;
-	if (!payload_ip_kind(ip->protocol) && ip->protocol != WIRE_IPPROTO_GRE &&
-	    ip->protocol != WIRE_IPPROTO_UDP) {
-		if (unlikely(ip->protocol == IPPROTO_ICMP))
-			learn4(ctx);
+	if (unlikely(ip->protocol == IPPROTO_ICMP)) {
+		learn4(ctx);
 		return CTX_NEXT;
 	}
 	/*
@@ -287,20 +209,34 @@ static __noinline int decap4(ctx_t *ctx)
 	if (unlikely(ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET) || ip->version != 4 ||
 		     ip->ihl < 5 || !ip->daddr))
 		return CTX_NEXT;
+	tos = ip->tos;
 	key.local = ip->daddr;
-	key.remote = ip->saddr;
-	/* The same code for headers whose length is known beforehand. */
-	if (likely(ip->ihl == 5 && ip->protocol == WIRE_IPPROTO_IPIP)) {
-		key.ip_proto = WIRE_IPPROTO_IPIP;
-		h.kind = INNER_IPV4;
-		return decap4_found(ctx, true, &key, &h, ip->tos, bpf_ntohs(ip->tot_len));
+	key.remote = remote = ip->saddr;
+	h.ip_proto = ip->protocol;
+	h.ip_hlen = h.hlen = ip->ihl * 4;
+	h.len = outer_len(ctx, bpf_ntohs(ip->tot_len), h.ip_hlen);
+	if (h.ip_proto == WIRE_IPPROTO_UDP && wrap_read(ctx, FAMILY_IPV4, &h))
+		return CTX_NEXT;
+	if (payload_read(ctx, &h))
+		return CTX_NEXT;
+	key.ip_proto = h.ip_proto;
+	key.key = h.key;
+	key.keyed = !!(h.gre_flags & GRE_KEY);
+	end = endpoint4_find(ctx, &key);
+	if (!end)
+		return CTX_NEXT;
+	state = bpf_map_lookup_elem(&cpu_state, &end->id);
+	if (unlikely(!state))
+		return CTX_NEXT;
+	/* Nobody is 0.0.0.0, not even where `any` remote is taken. */
+	if (unlikely(end->flags & ENDPOINT_CLAIM || !remote)) {
+		ret = REFUSE(wrong_remote);
+	} else {
+		ret = outer4_check(ctx, &h);
+		if (likely(!ret))
+			ret = decap_packet(ctx, FAMILY_IPV4, end, &h, tos, state);
 	}
-	if (ip->ihl == 5 && ip->protocol == WIRE_IPPROTO_IPV6) {
-		key.ip_proto = WIRE_IPPROTO_IPV6;
-		h.kind = INNER_IPV6;
-		return decap4_found(ctx, true, &key, &h, ip->tos, bpf_ntohs(ip->tot_len));
-	}
-	return DECAP_WRAPPED;
+	return likely(ret >= 0) ? ret : drop_count(end->id, ret, CTX_DROP);
 }
 
 /* Destination options before the payload, as tunnels with an encapsulation limit send them.
@@ -362,7 +298,7 @@ __noinline int decap6(ctx_t *ctx)
 	if (unlikely(end->flags & ENDPOINT_CLAIM))
 		ret = REFUSE(wrong_remote);
 	else
-		ret = decap_packet(ctx, FAMILY_IPV6, false, end, &h, tos, state);
+		ret = decap_packet(ctx, FAMILY_IPV6, end, &h, tos, state);
 	return likely(ret >= 0) ? ret : drop_count(end->id, ret, CTX_DROP);
 }
 
@@ -377,11 +313,13 @@ static __always_inline int decap(ctx_t *ctx)
 	if (!ctx_for_us(ctx))
 		return CTX_NEXT;
 	if (likely(ctx_eth_proto(ctx) == bpf_htons(WIRE_ETH_P_IP))) {
-		ret = decap4(ctx);
-		return likely(ret != DECAP_WRAPPED) ? ret : decap4_wrapped(ctx);
+		ret = direct4(ctx);
+		return likely(ret != DIRECT_NOT) ? ret : decap4(ctx);
 	}
-	if (ctx_eth_proto(ctx) == bpf_htons(WIRE_ETH_P_IPV6))
-		return decap6(ctx);
+	if (ctx_eth_proto(ctx) == bpf_htons(WIRE_ETH_P_IPV6)) {
+		ret = direct6(ctx);
+		return likely(ret != DIRECT_NOT) ? ret : decap6(ctx);
+	}
 	return CTX_NEXT;
 }
 

@@ -9,6 +9,14 @@
 #include "payload_gre.h"
 #include "payload_ip.h"
 
+/* The ethertype of an inner packet of @kind. */
+static __always_inline __be16 kind_eth_proto(__u8 kind)
+{
+	if (likely(kind == INNER_IPV4))
+		return bpf_htons(WIRE_ETH_P_IP);
+	return kind == INNER_IPV6 ? bpf_htons(WIRE_ETH_P_IPV6) : bpf_htons(WIRE_ETH_P_MPLS);
+}
+
 /* Bytes in front of the inner packet. */
 static __always_inline __u32 payload_hlen(const struct tunnel *t)
 {

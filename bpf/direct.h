@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The short way of decapsulation, for packets with nothing out of the ordinary: a tunnel with both
+ * addresses that has its slot, no options, checksums or sequence numbers, one segment, headers in
+ * the linear part, no ECN mark to hand on. It looks at each thing once, knows no drop reasons, and
+ * gives up at what it does not like, which the long way in decap.h then judges from the start.
+ */
+#ifndef XTUN_DIRECT_H
+#define XTUN_DIRECT_H
+
+#include "endpoint.h"
+#include "payload.h"
+
+/* A verdict of these functions only: the packet has to go the long way. */
+enum { DIRECT_NOT = CTX_NEXT - 1 };
+
+/* Whether the header checksum is right. Its words add up to less than 2^35: after three folds what
+ * is left is 0xffff or not. */
+static __always_inline bool direct_sum_right(const struct iphdr *ip)
+{
+	__u64 sum = ipv4_sum(ip);
+
+	sum = (sum >> 32) + (__u32)sum;
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	return sum == 0xffff;
+}
+
+/* The last word of an endpoint's key. */
+static __always_inline __be32 direct_payload(__u8 ip_proto, bool keyed)
+{
+	return bpf_htonl((__u32)ip_proto << 24 | (__u32)keyed << 16);
+}
+
+/*
+ * Take a packet for @end apart whose outer headers, @hlen bytes, are all right and say that it has
+ * @len bytes. @head: of the frame. All that is known of the headers is constant, so that each form
+ * of packet has code of its own. Returns the hook's verdict, or DIRECT_NOT.
+ */
+static __always_inline int direct_pop(ctx_t *ctx, enum family family, const struct endpoint *end,
+				      void *head, __u32 hlen, __u32 len, __u8 kind)
+{
+	const __u32 need = kind == INNER_IPV4 ? IPV4_HLEN : IPV6_HLEN;
+	const __u8 *inner = head + WIRE_ETH_HLEN + hlen;
+	struct ethhdr *eth = head;
+	struct cpu_state *state;
+	__u32 inner_len;
+
+	/* The kind is allowed, and there are no flags: two bytes side by side. */
+	if (unlikely((*(const __be16 *)&end->inner & bpf_htons(kind << 8 | 0xff)) !=
+		     bpf_htons(kind << 8)))
+		return DIRECT_NOT;
+	if (unlikely(len < hlen + need || len + WIRE_ETH_HLEN > ctx_len(ctx) || ctx_gso_size(ctx) ||
+		     (void *)inner + need > ctx_end(ctx)))
+		return DIRECT_NOT;
+	len -= hlen;
+	if (kind == INNER_IPV4)
+		inner_len = bpf_ntohs(((const struct iphdr *)inner)->tot_len);
+	else
+		inner_len = bpf_ntohs(((const struct ipv6hdr *)inner)->payload_len) + IPV6_HLEN;
+	if (unlikely((*inner & 0xf0) != (kind == INNER_IPV4 ? 4 << 4 : 6 << 4) || inner_len > len))
+		return DIRECT_NOT;
+	if ((family == FAMILY_IPV6) != (kind == INNER_IPV6)) {
+		/* What these need besides is in decap_packet(). */
+		if (unlikely(!end->rx_flags || (family == FAMILY_IPV6 && len < IPV6_HLEN)))
+			return DIRECT_NOT;
+		eth->h_proto = kind_eth_proto(kind);
+	}
+	*(__u32 *)eth->h_dest = *(const __u32 *)end->mac;
+	*(__u16 *)(eth->h_dest + 4) = *(const __u16 *)(end->mac + 4);
+	if (unlikely(ctx_pop_plain(ctx, hlen)))
+		return DIRECT_NOT;
+	state = bpf_map_lookup_elem(&cpu_state, &end->id);
+	if (likely(state)) {
+		state->rx_packets++;
+		state->rx_bytes += len;
+	}
+	return ctx_redirect(end->rx_ifindex, end->rx_flags);
+}
+
+/* A packet over IPv4 with @hlen bytes of headers. */
+static __always_inline int direct4_pop(ctx_t *ctx, void *head, __u32 hlen, __u8 ip_proto,
+				       bool keyed, __u8 kind)
+{
+	const struct iphdr *ip = head + WIRE_ETH_HLEN;
+	struct endpoint4_key key = { .local = ip->daddr, .remote = ip->saddr };
+	const struct endpoint4_slot *slot;
+	__u32 i;
+
+	if (keyed)
+		key.key = *(const __be32 *)((void *)(ip + 1) + GRE_HLEN);
+	i = endpoint4_slot(&key);
+	slot = bpf_map_lookup_elem(&slots4, &i);
+	if (unlikely(!slot || slot->key.local != key.local || slot->key.remote != key.remote ||
+		     slot->key.key != key.key ||
+		     *(const __be32 *)&slot->key.ip_proto != direct_payload(ip_proto, keyed) ||
+		     !direct_sum_right(ip)))
+		return DIRECT_NOT;
+	return direct_pop(ctx, FAMILY_IPV4, &slot->end, head, hlen, bpf_ntohs(ip->tot_len), kind);
+}
+
+/* A packet over IPv6. A key of GRE stands in the last four bytes of @hlen. */
+static __always_inline int direct6_pop(ctx_t *ctx, void *head, __u32 hlen, __u8 ip_proto,
+				       bool keyed, __u8 kind)
+{
+	const struct ipv6hdr *ip = head + WIRE_ETH_HLEN;
+	const __u64 *saddr = (void *)&ip->saddr, *daddr = (void *)&ip->daddr;
+	__u64 local = daddr[0] ^ daddr[1], remote = saddr[0] ^ saddr[1];
+	/* As good as the whole addresses, which are mixed like this. */
+	struct endpoint6_key key = { .local[0] = local ^ local >> 32,
+				     .remote[0] = remote ^ remote >> 32 };
+	const struct endpoint6_slot *slot;
+	const __u64 *own, *other;
+	__u32 i;
+
+	if (keyed)
+		key.key = *(const __be32 *)(head + WIRE_ETH_HLEN + hlen - GRE_FIELD);
+	i = endpoint6_slot(&key);
+	slot = bpf_map_lookup_elem(&slots6, &i);
+	if (unlikely(!slot))
+		return DIRECT_NOT;
+	own = (void *)slot->key.local;
+	other = (void *)slot->key.remote;
+	/* IPv6 endpoints do not tell a key that is zero from none. */
+	if (unlikely(own[0] != daddr[0] || own[1] != daddr[1] || other[0] != saddr[0] ||
+		     other[1] != saddr[1] || slot->key.key != key.key ||
+		     *(const __be32 *)&slot->key.ip_proto != direct_payload(ip_proto, false)))
+		return DIRECT_NOT;
+	return direct_pop(ctx, FAMILY_IPV6, &slot->end, head, hlen,
+			  bpf_ntohs(ip->payload_len) + IPV6_HLEN, kind);
+}
+
+static __always_inline int direct_form(ctx_t *ctx, enum family family, void *head, __u32 hlen,
+				       __u8 ip_proto, bool keyed, __u8 kind)
+{
+	return family == FAMILY_IPV4 ? direct4_pop(ctx, head, hlen, ip_proto, keyed, kind)
+				     : direct6_pop(ctx, head, hlen, ip_proto, keyed, kind);
+}
+
+static __always_inline int direct_gre(ctx_t *ctx, enum family family, void *head, __u32 hlen,
+				      bool keyed, __be16 eth_proto)
+{
+	if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IP)))
+		return direct_form(ctx, family, head, hlen, WIRE_IPPROTO_GRE, keyed, INNER_IPV4);
+	if (eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
+		return direct_form(ctx, family, head, hlen, WIRE_IPPROTO_GRE, keyed, INNER_IPV6);
+	return DIRECT_NOT;
+}
+
+/* What @ip_proto announces behind the first @hlen bytes. There are as many behind them as the
+ * shortest inner packet has. */
+static __always_inline int direct_payload_pop(ctx_t *ctx, enum family family, void *head,
+					      __u32 hlen, __u8 ip_proto)
+{
+	const __be16 *gre = head + WIRE_ETH_HLEN + hlen;
+
+	switch (ip_proto) {
+	case WIRE_IPPROTO_IPIP:
+		return direct_form(ctx, family, head, hlen, WIRE_IPPROTO_IPIP, false, INNER_IPV4);
+	case WIRE_IPPROTO_IPV6:
+		return direct_form(ctx, family, head, hlen, WIRE_IPPROTO_IPV6, false, INNER_IPV6);
+	case WIRE_IPPROTO_GRE:
+		hlen += GRE_HLEN;
+		if (!gre[0])
+			return direct_gre(ctx, family, head, hlen, false, gre[1]);
+		if (gre[0] == bpf_htons(GRE_KEY))
+			return direct_gre(ctx, family, head, hlen + GRE_FIELD, true, gre[1]);
+		break;
+	case WIRE_IPPROTO_UDP:
+	case WIRE_IPPROTO_MPLS:
+	case WIRE_IPPROTO_DSTOPTS:
+	case WIRE_IPPROTO_ICMPV6:
+	case IPPROTO_ICMP:
+		break;
+	default:
+		return CTX_NEXT;
+	}
+	return DIRECT_NOT;
+}
+
+/*
+ * Packets over IPv4 and IPv6. Return the hook's verdict, or DIRECT_NOT. Of the ECN marks, only
+ * ECT(1) and CE change the inner packet.
+ */
+static __always_inline int direct4(ctx_t *ctx)
+{
+	void *head = ctx_begin(ctx);
+	const struct iphdr *ip = head + WIRE_ETH_HLEN;
+
+	if (unlikely(head + WIRE_ETH_HLEN + 2 * IPV4_HLEN > ctx_end(ctx)))
+		return DIRECT_NOT;
+	/* Version, header length and the lower ECN bit */
+	if (unlikely((*(const __be16 *)ip & bpf_htons(0xff01)) != bpf_htons(0x4500) ||
+		     ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET)))
+		return DIRECT_NOT;
+	return direct_payload_pop(ctx, FAMILY_IPV4, head, IPV4_HLEN, ip->protocol);
+}
+
+static __always_inline int direct6(ctx_t *ctx)
+{
+	void *head = ctx_begin(ctx);
+	const struct ipv6hdr *ip = head + WIRE_ETH_HLEN;
+	const __be32 *options = (void *)(ip + 1);
+
+	if (unlikely(head + WIRE_ETH_HLEN + IPV6_HLEN + IPV6_LIMIT_HLEN + IPV4_HLEN > ctx_end(ctx)))
+		return DIRECT_NOT;
+	if (unlikely((*(const __be16 *)ip & bpf_htons(0xf010)) != bpf_htons(0x6000)))
+		return DIRECT_NOT;
+	if (ip->nexthdr != WIRE_IPPROTO_DSTOPTS)
+		return direct_payload_pop(ctx, FAMILY_IPV6, head, IPV6_HLEN, ip->nexthdr);
+	/* The encapsulation limit as every tunnel sends it, see options6.h. */
+	if ((options[0] & bpf_htonl(0xffffff)) != bpf_htonl(IPV6_OPT_ENCAP_LIMIT << 8 | 1) ||
+	    (options[1] & bpf_htonl(0xffff00)) != bpf_htonl(IPV6_OPT_PADN << 16 | 1 << 8))
+		return DIRECT_NOT;
+	return direct_payload_pop(ctx, FAMILY_IPV6, head, IPV6_HLEN + IPV6_LIMIT_HLEN,
+				  *(const __u8 *)options);
+}
+
+#endif
