@@ -50,6 +50,23 @@ static __always_inline int encap_limit(ctx_t *ctx, const struct tunnel *t, struc
 	return 0;
 }
 
+/*
+ * Make room in a packet that is encapsulated already, or was until just now (no kernel before 2026
+ * forgets it with the header). It knows where its inner headers are: the kernel then takes the room
+ * without the note. Nor does it take the packet for one of the outer family.
+ */
+static __always_inline int encap_push_again(ctx_t *ctx, const struct tunnel *t, __u8 kind,
+					    __u32 hlen)
+{
+	bool ipv6 = t->family == FAMILY_IPV6;
+
+	if (ctx_push(ctx, hlen, 0))
+		return -1;
+	if (ipv6 == (kind == INNER_IPV6))
+		return 0;
+	return ctx_retype(ctx, ipv6 ? bpf_htons(WIRE_ETH_P_IPV6) : bpf_htons(WIRE_ETH_P_IP));
+}
+
 /* What only tunnels with TUNNEL_SPECIAL ask of a packet. Returns 0 or a refusal. */
 static __always_inline int encap_special(ctx_t *ctx, const struct tunnel *t,
 					 struct inner_packet *in)
@@ -115,15 +132,15 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 	if (unlikely(route.mtu && inner_wire_len(ctx, &in, route.mtu - hlen) + hlen > route.mtu))
 		return encap_too_big(ctx, t, &in, route.mtu - hlen, verdict);
 
-	if (unlikely(in.kind == INNER_MPLS) && ctx_retype(ctx, bpf_htons(WIRE_ETH_P_IP)))
-		return REFUSE(push_failed);
+	if (unlikely(in.kind == INNER_MPLS)) {
+		/* Nobody could segment it: the stack looks for IP where the label is. */
+		if (ctx_gso_size(ctx))
+			return REFUSE(gso);
+		if (ctx_retype(ctx, bpf_htons(WIRE_ETH_P_IP)))
+			return REFUSE(push_failed);
+	}
 
-	/*
-	 * A packet that is encapsulated already, or was until just now (no kernel before 2026
-	 * forgets it with the header), knows where its inner headers are: the kernel then takes the
-	 * room without the note, and segments it as iptunnel_handle_offloads() would have it.
-	 */
-	if (unlikely(ctx_push(ctx, hlen, t->room_flags)) && ctx_push(ctx, hlen, 0))
+	if (unlikely(ctx_push(ctx, hlen, t->room_flags)) && encap_push_again(ctx, t, in.kind, hlen))
 		return REFUSE(push_failed);
 	/* From here on the packet is changed: there is no way back but to drop it. */
 	err = outer_write(ctx, t, &in, &route, cache, hlen);

@@ -135,6 +135,8 @@ static __always_inline int outer_write(ctx_t *ctx, const struct tunnel *t,
 	/* Where the neighbour code sends the packet it writes an Ethernet header of its own. */
 	if (likely(route->resolved))
 		*(struct ethhdr *)head = *(const struct ethhdr *)cache->eth;
+	else if (*(__u8 *)head & 1) /* and drops frames to a group, as the inner packet may be */
+		*(__u8 *)head = 0;
 	if (likely(t->family == FAMILY_IPV4)) {
 		struct iphdr ip;
 

@@ -186,7 +186,7 @@ __noinline __u32 flow_hash(ctx_t *ctx, __u8 kind)
 	} else {
 		word = ctx_at(ctx, WIRE_ETH_HLEN, MPLS_HLEN);
 		if (likely(word))
-			hash = flow_mix(hash, *word);
+			hash = flow_mix(hash, *word & bpf_htonl(~0u << MPLS_LABEL_SHIFT));
 	}
 	if (proto == WIRE_IPPROTO_TCP || proto == WIRE_IPPROTO_UDP) {
 		word = ctx_at(ctx, l4, sizeof(*word));

@@ -53,7 +53,7 @@ enum {
 	IPV6_LIMIT_HLEN = 8,      /* destination options with that one option */
 };
 
-enum { MPLS_HLEN = 4 };
+enum { MPLS_HLEN = 4, MPLS_LABEL_SHIFT = 12 };
 
 /* UDP, RFC 768 */
 enum { UDP_HLEN = 8 };

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,7 +140,34 @@ static int ids_assign(struct model *want, struct error *err)
 	return 0;
 }
 
-static int tunnel_create(struct state *state, struct tunnel_entry *entry, __u32 mtu,
+/*
+ * Whether a new tunnel gets a device that cuts packets to wire size: where its headers need that,
+ * and inside another tunnel, because nobody can note two of them at a packet of several segments
+ * (bpf_skb_net_grow()). Who names a device of another kind gets that.
+ */
+static bool entry_cuts(const struct model *want, const struct tunnel_entry *entry, __u32 under)
+{
+	bool inside = false;
+	size_t i;
+
+	for (i = 0; i < want->count && under; i++)
+		inside |= want->tunnels[i].record.anchor == under;
+	return spec_segments(&entry->spec) || (inside && (entry->spec.anchor == ANCHOR_AUTO ||
+							  anchor_segments(entry->spec.anchor)));
+}
+
+/* Outer packets can leave by any device, but arrive only on Ethernet ones. */
+static void warn_deaf(const struct model *want, const struct tunnel_entry *entry, __u32 under)
+{
+	const struct link *link = model_link(want, under);
+
+	if (link && link->type != ARPHRD_ETHER && link->type != ARPHRD_LOOPBACK && !want->quiet)
+		warn("%s: the route to its remote leads over %s, which is not an Ethernet device; "
+		     "nothing is received there",
+		     entry->spec.name, link->name);
+}
+
+static int tunnel_create(struct state *state, struct tunnel_entry *entry, __u32 mtu, bool cuts,
 			 struct tunnel *record, struct error *err)
 {
 	enum anchor_kind kind = entry->spec.anchor;
@@ -149,8 +177,7 @@ static int tunnel_create(struct state *state, struct tunnel_entry *entry, __u32 
 	ret = counters_clear(&state->maps, record->id);
 	if (ret)
 		return refuse_kernel(err, ret, "making room for counters");
-	ret = anchor_create(&kind, entry->spec.name, mtu, spec_segments(&entry->spec), &anchor,
-			    err);
+	ret = anchor_create(&kind, entry->spec.name, mtu, cuts, &anchor, err);
 	if (ret)
 		return ret;
 	record->anchor = anchor.ifindex;
@@ -185,10 +212,11 @@ static int segments_check(const struct tunnel_entry *entry, struct error *err)
 {
 	if (!spec_segments(&entry->spec) || anchor_segments(entry->record.kind))
 		return 0;
-	return refuse(err, -EBUSY,
-		      "a checksum or sequence number needs a device that cuts packets to wire "
-		      "size (veth or netkit), and this one is of kind %s; delete and add it",
-		      anchor_kind_name(entry->record.kind - 1));
+	return refuse(
+		err, -EBUSY,
+		"a checksum, sequence number or MPLS needs a device that cuts packets to wire "
+		"size (veth or netkit), and this one is of kind %s; delete and add it",
+		anchor_kind_name(entry->record.kind - 1));
 }
 
 /* Device, program and record of one tunnel. A new device is unfinished until all else stands. */
@@ -198,7 +226,7 @@ static int tunnel_settle(struct state *state, struct model *want, struct tunnel_
 	const struct link *link = entry->port ? model_link(want, entry->record.anchor) : NULL;
 	struct tunnel record = entry->record;
 	struct route_reply route;
-	__u32 mtu;
+	__u32 mtu, under;
 	int ret;
 
 	ret = spec_resolve(want, &entry->spec, err);
@@ -209,9 +237,12 @@ static int tunnel_settle(struct state *state, struct model *want, struct tunnel_
 	record.source = route.source;
 	record.route = route.local ? 0 : route.ifindex;
 	port_range(&record);
-	mtu = anchor_mtu(want, &entry->spec, record.link ?: record.route);
+	under = record.link ?: record.route;
+	mtu = anchor_mtu(want, &entry->spec, under);
 	if (!link) {
-		ret = tunnel_create(state, entry, mtu, &record, err);
+		warn_deaf(want, entry, under);
+		ret = tunnel_create(state, entry, mtu, entry_cuts(want, entry, under), &record,
+				    err);
 		if (ret)
 			return ret;
 	} else {

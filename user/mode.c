@@ -195,7 +195,8 @@ int spec_af(const struct tunnel_spec *spec)
 
 bool spec_segments(const struct tunnel_spec *spec)
 {
-	return spec->flags & TUNNEL_PER_SEGMENT;
+	/* Behind an outer header that says MPLS the stack cannot segment (inet_gso_segment()). */
+	return spec->flags & TUNNEL_PER_SEGMENT || spec->mode->inner == INNER_MPLS;
 }
 
 /* @typed must be of the mode's outer family, and one host. */
@@ -256,7 +257,7 @@ int spec_check(const struct tunnel_spec *spec, __u32 given, struct error *err)
 		return misuse(err, "ignore-df: needs nopmtudisc, or DF is set in all packets");
 	if (spec_segments(spec) && spec->anchor != ANCHOR_AUTO && !anchor_segments(spec->anchor))
 		return misuse(err,
-			      "anchor: a checksum or sequence number needs a device that cuts "
+			      "anchor: a checksum, sequence number or MPLS needs a device that cuts "
 			      "packets to wire size: veth or netkit, not %s",
 			      anchor_kind_name(spec->anchor - 1));
 	return 0;

@@ -321,7 +321,7 @@ bad_tunnels()
 	2|tunnel add: ignore-df: needs nopmtudisc|tunnel add t1 mode gre ignore-df
 	2|tunnel add: encaplimit: "256" is not 0..255 or none|tunnel add t1 mode ip6gre encaplimit 256
 	2|tunnel add: flowlabel: "0x100000" is not a flow label|tunnel add t1 mode ip6gre flowlabel 0x100000
-	2|tunnel add: anchor: a checksum or sequence number needs|tunnel add t1 mode gre csum anchor dummy
+	2|tunnel add: anchor: a checksum, sequence number or MPLS needs|tunnel add t1 mode gre csum anchor dummy
 	2|link add: type: "gretap" is not a type|link add t1 type gretap
 	2|link add: mode: type sit has no mode "ip6ip6"|link add t1 type sit mode ip6ip6
 	2|link add: mode: type gre has no mode "any"|link add t1 type gre mode any

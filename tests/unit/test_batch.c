@@ -211,12 +211,13 @@ static void generate(FILE *out, unsigned int number)
 	static const char *const anchor[] = { "", " anchor ifb", " anchor dummy", " anchor veth" };
 	static unsigned int modes;
 	const struct mode *mode;
-	bool segments = false;
 	char type[16];
+	bool segments;
 
 	while (!modes || mode_row(modes))
 		modes++;
 	mode = mode_row(pick(modes));
+	segments = mode->inner == INNER_MPLS;
 	/* The last word for it in the terms of `ip link`, of this driver or another. */
 	if (pick(2) || sscanf(strrchr(mode->types, ' ') ?: mode->types, " %15[^/]", type) != 1)
 		fprintf(out, "tunnel add t%u mode %s", number, mode->name);
@@ -236,7 +237,7 @@ static void generate(FILE *out, unsigned int number)
 	else
 		generate_over_ipv6(out);
 	if (mode->payload == PAYLOAD_GRE)
-		segments = generate_gre(out);
+		segments |= generate_gre(out);
 	segments |= generate_wrap(out, mode->family);
 	fputs(segments ? ANY_OF(cuts) : ANY_OF(anchor), out);
 	fputc('\n', out);

@@ -273,7 +273,7 @@ static const struct {
 	{ "10.3.0.0/16 via 192.0.2.3\n10.3.0.1/16 via 192.0.2.3\n", NULL,
 	  "line 2: \"10.3.0.1/16\" has bits behind its length; the prefix is 10.3.0.0/16" },
 	{ "10.3.0.0/16 via 192.0.2.3\n\n10.3.0.0/16 via 192.0.2.4\n", NULL,
-	  "line 3: 10.3.0.0/16 has a peer already" },
+	  "line 3: 10.3.0.0/16 was given before" },
 	{ "10.3.0.0/16\n", NULL, "line 1: `via ADDR` is missing" },
 	{ "10.3.0.0/16 via\n", NULL, "line 1: via: its value ADDR is missing" },
 	{ "10.3.0.0/16 via 2001:db8::1\n", NULL,

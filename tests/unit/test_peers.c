@@ -349,7 +349,7 @@ TEST(table_broken)
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
-static struct peer *host_find(const struct peers *peers, __u32 host)
+static struct peer *host_find(struct peers *peers, __u32 host)
 {
 	struct peer peer = host_peer(host);
 
@@ -363,7 +363,7 @@ TEST(list_edits)
 	__u32 i;
 
 	assert_null(host_find(&peers, 0));
-	assert_int_equal(peers_sort(&peers), 0);
+	peers_sort(&peers);
 	/* Backwards, so that sorting has something to do. */
 	for (i = 3000; i--;) {
 		peer = host_peer(i);
@@ -385,7 +385,7 @@ TEST(list_edits)
 		assert_int_equal(host_find(&peers, i)->via.v4, htonl(1));
 	}
 	assert_int_equal(peers.live, 2500);
-	assert_int_equal(peers_sort(&peers), 0);
+	peers_sort(&peers);
 	assert_int_equal(peers.count, 2500);
 	assert_int_equal(peers.live, 2500);
 	for (i = 1; i < peers.count; i++)
