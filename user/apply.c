@@ -522,6 +522,8 @@ int apply(struct state *state, struct model *before, struct model *want, struct 
 			roll_back(state, old);
 		else
 			ret = finish(state, want, err);
+	} else {
+		peers_finish(state);
 	}
 	free(old);
 	free(new);
