@@ -38,6 +38,10 @@ NETLINK_TYPE = re.compile(r"nlmsg_type=(0x[0-9a-f]+|\d+|[A-Z]\w+)")
 
 T0 = "t0 mode ipip local 10.1.1.5 remote 10.7.0.1 ttl 64"
 T1 = "t1 mode ipip local 10.1.1.5 remote 10.7.0.2 dev eth0"
+ANY = ["tunnel add g1 mode gre local any remote any",
+       "tunnel add g2 mode ip6tnl local any remote any nosrccheck",
+       *(f"peer add g1 10.{i}.0.0/16 via 10.1.1.{i}" for i in range(2, 30)),
+       "peer add g1 fd00::/16 via 10.1.1.3", "peer add g2 10.2.0.0/16 via fd01::2"]
 NEXT = ("tunnel", "replace", *T0.split())
 # name: (lines of the old configuration, the command; a list of lines is a file)
 WALKS = {
@@ -56,6 +60,18 @@ WALKS = {
                              "tunnel add t6 mode ipip remote any local 10.1.1.5"]]),
     "flush": ([f"tunnel add {T0}", f"tunnel add {T1}", "attach eth1"], ["flush"]),
     "first": (None, ["tunnel", "add", *T0.split()]),
+    "peer-add": ([f"tunnel add {T0}", *ANY], "peer add g1 10.2.3.0/24 via 10.1.1.9".split()),
+    "peer-first": ([f"tunnel add {T0}", *ANY], "peer add g2 fd00:2::/32 via fd01::9".split()),
+    "peer-last": ([f"tunnel add {T0}", *ANY], "peer del g2 10.2.0.0/16".split()),
+    "peer-load": ([f"tunnel add {T0}", *ANY],
+                  ["peer", "load", "g1", [f"10.9.{i}.0/24 via 10.1.1.{i}" for i in range(1, 200)]]),
+    "peer-batch": ([f"tunnel add {T0}", *ANY],
+                   ["-b", ["peer replace g1 10.2.0.0/16 via 10.1.1.9", "peer flush g2",
+                           "peer add g2 fd00:2::/32 via fd01::9", "tunnel change g1 ttl 9"]]),
+    "peer-restore": ([f"tunnel add {T0}", *ANY],
+                     ["restore", [f"tunnel add {T0}", *ANY[:2],
+                                  "peer add g1 fd00::/16 via 10.1.1.4"]]),
+    "peer-del": ([f"tunnel add {T0}", *ANY], ["tunnel", "del", "g1"]),
     "attach": ([f"tunnel add {T0}"], ["attach", "eth1"]),
 }
 

@@ -10,6 +10,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 walks="add change replace del batch restore flush first attach"
+walks+=" peer-add peer-first peer-last peer-load peer-batch peer-restore peer-del"
 at_once=4 # they wait for the kernel more than they work
 
 walk()
