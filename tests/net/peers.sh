@@ -257,6 +257,23 @@ remote_moves()
 	flood_end
 }
 
+# The first peer and the last one: before and after, the tunnel takes everything and routes say where to.
+first_and_last()
+{
+	local i
+
+	tunnels 4 4 mode gre
+	for i in $spokes; do
+		run ip -n "$(ns hub)" route add "172.16.$i.0/24" via "10.1.$i.7" dev tun1 onlink
+	done
+	flood 172.16.1.1
+	for i in 1 2 3 4 5 6; do
+		run xt hub peer add tun1 172.16.1.0/24 via 10.1.1.7
+		run xt hub peer flush tun1
+	done
+	flood_end
+}
+
 load_under_traffic()
 {
 	local i n
@@ -280,6 +297,7 @@ load_under_traffic()
 check "replacing peers loses nothing" replace_under_traffic 4 mode gre
 check "replacing peers over IPv6 loses nothing" replace_under_traffic 6 mode ip6gre
 check "a remote that moves loses nothing" remote_moves
+check "the first and the last peer lose nothing" first_and_last
 check "loading 100,000 peers loses nothing" load_under_traffic
 
 # ---- bad input -----------------------------------------------------------------------------------
