@@ -153,15 +153,30 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 				      : ctx_redirect_neigh(route.ifindex);
 }
 
+/* The tunnel of a port, NULL: none. */
+static __always_inline const struct tunnel *encap_tunnel(__u32 port)
+{
+	__u32 slot = tunnel_slot(port), only = 0;
+	const struct tunnel *t;
+	void *record;
+
+	record = bpf_map_lookup_elem(&tunnel_slots, &slot);
+	if (likely(record)) {
+		t = bpf_map_lookup_elem(record, &only);
+		if (likely(t && t->port == port))
+			return t;
+	}
+	return bpf_map_lookup_elem(&tunnels, &port);
+}
+
 /* The whole of encapsulation, counted. Returns the hook's verdict. */
 static __always_inline int encap(ctx_t *ctx)
 {
 	int verdict = CTX_DROP, ret;
 	struct cpu_state *state;
 	const struct tunnel *t;
-	__u32 port = ctx->ifindex;
 
-	t = bpf_map_lookup_elem(&tunnels, &port);
+	t = encap_tunnel(ctx->ifindex);
 	if (unlikely(!t))
 		return CTX_DROP;
 	state = bpf_map_lookup_elem(&cpu_state, &t->id);

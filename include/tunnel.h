@@ -106,9 +106,23 @@ struct tunnel {
 	__u8 ip_proto; /* what the outer IP header announces; 0: depends on the inner packet */
 	__u8 room_flags; /* BPF_F_ADJ_ROOM_ENCAP_*: what the kernel has to know for segmentation */
 	__u8 pad;
-	__u32 id; /* index in `cpu_state`: the smallest number that no other tunnel has */
+	__u32 id;   /* index in `cpu_state`: the smallest number that no other tunnel has */
+	__u32 port; /* what it is found by */
 };
-_Static_assert(sizeof(struct tunnel) == 108, "struct tunnel is part of the layout");
+_Static_assert(sizeof(struct tunnel) == 112, "struct tunnel is part of the layout");
+
+/*
+ * The fast way to a tunnel: a map of its own, of one element, at the slot of its port. Of tunnels
+ * that share a slot the one stored last has it; the others are found in the map `tunnels`. A slot
+ * is emptied before the record in `tunnels` changes and filled afterwards, so that it never has an
+ * old one.
+ */
+enum { TUNNEL_SLOTS = 4096 };
+
+static inline __u32 tunnel_slot(__u32 port)
+{
+	return port % TUNNEL_SLOTS;
+}
 
 /*
  * What decap looks up: addresses as they are seen from here, the IP protocol that announces the

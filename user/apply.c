@@ -261,13 +261,14 @@ static int tunnel_settle(struct state *state, struct model *want, struct tunnel_
 			record.mtu = mtu;
 		}
 	}
+	record.port = entry->port;
 	ret = peers_settle(&state->maps, entry, record.id, &record.flags);
 	if (ret)
 		return refuse_kernel(err, ret, "storing the peers");
 	if (!link || memcmp(&record, &entry->record, sizeof(record))) {
 		/* What was learned about the path may be about another path. */
 		ret = path_mtu_forget(&state->maps, record.id);
-		ret = ret ?: tunnels_put(&state->maps, entry->port, &record);
+		ret = ret ?: tunnels_put(&state->maps, &record);
 		if (ret)
 			return refuse_kernel(err, ret, "storing tunnel %s", entry->spec.name);
 	}

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 static const char *const map_names[] = {
-	"tunnels", "endpoints4", "endpoints6", "slots4", "slots6",
-	"ports",   "sequences",  "cpu_state",  "drops",  "path_mtus",
-	"config",  "devices",    "canary",     "peers4", "peers6",
+	"tunnels",   "endpoints4", "endpoints6", "slots4",       "slots6", "ports",
+	"sequences", "cpu_state",  "drops",      "path_mtus",    "config", "devices",
+	"canary",    "peers4",     "peers6",     "tunnel_slots",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_COUNT, "a map without a name");
 
@@ -75,11 +75,6 @@ int tunnels_read(const struct maps *maps, struct elements *out)
 	return map_read(maps->tunnels, sizeof(__u32), sizeof(struct tunnel), out);
 }
 
-int tunnels_put(const struct maps *maps, __u32 port, const struct tunnel *record)
-{
-	return bpf_map_update_elem(maps->tunnels, &port, record, BPF_ANY);
-}
-
 static int map_delete(int fd, const void *key)
 {
 	int err = bpf_map_delete_elem(fd, key);
@@ -87,9 +82,41 @@ static int map_delete(int fd, const void *key)
 	return err == -ENOENT ? 0 : err;
 }
 
+/* Give a tunnel its slot; see TUNNEL_SLOTS. */
+static int slot_fill(const struct maps *maps, const struct tunnel *record)
+{
+	__u32 slot = tunnel_slot(record->port);
+	int map, err;
+
+	map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "xtun_tunnel", sizeof(only), sizeof(*record), 1,
+			     NULL);
+	if (map < 0)
+		return map;
+	err = bpf_map_update_elem(map, &only, record, BPF_ANY);
+	err = err ?: bpf_map_update_elem(maps->tunnel_slots, &slot, &map, BPF_ANY);
+	close(map);
+	return err;
+}
+
+/* Whoever shares it is found in the map from then on. */
+static int slot_empty(const struct maps *maps, __u32 port)
+{
+	__u32 slot = tunnel_slot(port);
+
+	return map_delete(maps->tunnel_slots, &slot);
+}
+
+int tunnels_put(const struct maps *maps, const struct tunnel *record)
+{
+	int err = slot_empty(maps, record->port);
+
+	err = err ?: bpf_map_update_elem(maps->tunnels, &record->port, record, BPF_ANY);
+	return err ?: slot_fill(maps, record);
+}
+
 int tunnels_delete(const struct maps *maps, __u32 port)
 {
-	return map_delete(maps->tunnels, &port);
+	return slot_empty(maps, port) ?: map_delete(maps->tunnels, &port);
 }
 
 /* What differs between the families. */

@@ -15,7 +15,7 @@
 /* File descriptors, -1: not open. The order is that of map_names[] in tunnels.c. */
 struct maps {
 	int tunnels, endpoints4, endpoints6, slots4, slots6, ports, sequences, cpu_state, drops,
-		path_mtus, config, devices, canary, peers4, peers6;
+		path_mtus, config, devices, canary, peers4, peers6, tunnel_slots;
 };
 
 enum { MAP_COUNT = sizeof(struct maps) / sizeof(int) };
@@ -34,8 +34,8 @@ void elements_free(struct elements *elements);
 
 /* Keys __u32 (port), values struct tunnel. */
 int tunnels_read(const struct maps *maps, struct elements *out);
-/* Insert or replace in one step. */
-int tunnels_put(const struct maps *maps, __u32 port, const struct tunnel *record);
+/* Insert or replace @record under its port, in one step for whoever looks it up. */
+int tunnels_put(const struct maps *maps, const struct tunnel *record);
 /* Absent is fine. */
 int tunnels_delete(const struct maps *maps, __u32 port);
 

@@ -66,7 +66,11 @@ class Encap:
         self.carried[tunnel.name] = packets + 1, octets + len(inner)
 
     def check_link(self, what, link, before):
-        """The neighbour's address, or what was there when the neighbour code is to write it."""
+        """The neighbour's address, or what was there when the neighbour code is to write it, which drops
+        frames to a group: of those not the first byte.
+        """
+        if before[0] & 1:
+            before = b"\0" + before[1:]
         if link == NEIGHBOUR + self.scene.mac + b"\x08\x00":
             self.links.add("written")
         elif link == before:

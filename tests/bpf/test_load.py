@@ -9,7 +9,7 @@ from oracle import frame, ip
 # Instructions that the verifier may walk. A program that needs many times more than it has is one
 # that the next kernel's verifier, or the next mode, will push over the limit.
 BUDGET = {
-    "encap": 40000,
+    "encap": 60000,
     "decap": 40000,
 }
 
