@@ -75,6 +75,11 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/bench/%.skel.h
 	$(call say,CC,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -I$(BUILD)/bench $< -lbpf -o $@
 
+# The tables that it measures are those of the command.
+$(BUILD)/bench/lookup: bench/lookup.c bench/lookup.h $(BUILD)/bench/lookup.skel.h $(UNIT_OBJECTS)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -Iuser -I$(BUILD)/bench $< $(UNIT_OBJECTS) $(LIBS) -o $@
+
 tests: $(UNIT_TESTS)
 fuzz: $(FUZZERS)
 
@@ -119,7 +124,7 @@ check-lab: all ## virtual machines with Debian's kernels
 lab-shell: all ## a shell in a virtual machine: make lab-shell KERNEL=6.1
 	$(Q)tests/lab/boot -s $(or $(KERNEL),6.1)
 
-bench: all $(BUILD)/bench/flood ## measure: table on the screen, JSON in build/ (root)
+bench: all $(BUILD)/bench/flood $(BUILD)/bench/lookup ## measure: table on the screen, JSON in build/ (root)
 	$(Q)bench/run
 
 bench-lab: all $(BUILD)/bench/flood ## instructions per packet on the lab's kernels
