@@ -4,9 +4,8 @@
 
 #include "ctx.h"
 
+#include "lookup.h"
 #include "peer.h"
-
-enum { AT_ONCE = 1 << 16, ADDRESSES = 1 << 20 };
 
 struct trie_key4 {
 	__u32 length;
@@ -21,7 +20,7 @@ struct trie_key6 {
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 1 << 21);
+	__uint(max_entries, PREFIXES_MAX);
 	__type(key, struct trie_key4);
 	__type(value, union address);
 } trie4 SEC(".maps");
@@ -29,7 +28,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 1 << 21);
+	__uint(max_entries, PREFIXES_MAX);
 	__type(key, struct trie_key6);
 	__type(value, union address);
 } trie6 SEC(".maps");
@@ -42,8 +41,6 @@ struct {
 	__type(key, __u32);
 	__type(value, union address);
 } addresses SEC(".maps");
-
-enum what { NOTHING, TABLE4, TABLE6, TRIE4, TRIE6 };
 
 __u32 what, next, sum;
 

@@ -2,10 +2,12 @@
 /*
  * Cost of a look-up in peer tables of several sizes, filled with random prefixes and asked for
  * random addresses, beside the kernel's LPM trie of the same content. All in one process, in maps
- * of its own that go with it.
+ * of its own that go with it; the answers of both are compared.
  *
- *   lookup [PREFIXES...]      prints: family, prefixes, ns per look-up of both, and how often it
- *                             found the same; also the bytes of the table and the time to make it
+ *   lookup [-j] [PREFIXES...]
+ *
+ * For each family and number of prefixes: nanoseconds per look-up in the table and in the trie, the
+ * bytes of the table and the seconds that it took to make it. -j prints JSON.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,19 +16,28 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <jansson.h>
 
+#include "lookup.h"
 #include "lookup.skel.h"
-#include "peers.h"
+#include "tunnels.h"
 
-enum { AT_ONCE = 1 << 16, ADDRESSES = 1 << 20, RUNS = 32, MEDIAN_OF = 5 };
-enum what { NOTHING, TABLE4, TABLE6, TRIE4, TRIE6 };
+/* A measurement asks once for each address. */
+enum { RUNS = ADDRESSES / AT_ONCE, ROUNDS = 5 };
+
+struct result {
+	enum inner inner;
+	size_t prefixes, bytes;
+	double table_ns, trie_ns, seconds;
+};
 
 static void die(const char *what)
 {
-	perror(what);
+	fprintf(stderr, "lookup: %s: %s\n", what, strerror(errno));
 	exit(1);
 }
 
@@ -49,6 +60,11 @@ static double now(void)
 	return time.tv_sec + time.tv_nsec / 1e9;
 }
 
+static size_t words(enum inner inner)
+{
+	return inner == INNER_IPV4 ? 1 : 4;
+}
+
 /* A global unicast address; IPv4 from 1.0.0.0 on. */
 static union address random_address(enum inner inner)
 {
@@ -65,58 +81,81 @@ static union address random_address(enum inner inner)
 	return address;
 }
 
-static void mask(union address *address, __u8 length, size_t words)
+/* The first @length bits of @one, behind them those of @other. */
+static union address join(enum inner inner, const union address *one, __u8 length,
+			  const union address *other)
 {
+	union address address = {};
 	size_t i;
 
-	for (i = 0; i < words; i++) {
+	for (i = 0; i < words(inner); i++) {
 		int bits = length - 32 * (int)i;
+		__be32 mask = htonl(bits >= 32 ? ~0u : bits <= 0 ? 0 : ~0u << (32 - bits));
 
-		address->v6[i] &= htonl(bits >= 32 ? ~0u : bits <= 0 ? 0 : ~0u << (32 - bits));
+		address.v6[i] = (one->v6[i] & mask) | (other->v6[i] & ~mask);
 	}
+	return address;
 }
 
-/* Random prefixes: IPv4 of /12 to /32, IPv6 of /32 to /64, as large tables have them. */
-static void fill(struct peers *peers, enum inner inner, size_t count)
+/* Random prefixes, IPv4 of /16 to /32, IPv6 of /32 to /64, each with a remote of its own. */
+static void peers_fill(struct peers *peers, enum inner inner, size_t count)
 {
+	static const union address zero;
 	struct peer peer = {};
 
 	while (peers->live < count) {
-		peer.prefix = random_address(inner);
+		union address address = random_address(inner);
+
 		peer.length = inner == INNER_IPV4 ? 16 + random32() % 17 : 32 + random32() % 33;
-		mask(&peer.prefix, peer.length, inner == INNER_IPV4 ? 1 : 4);
+		peer.prefix = join(inner, &address, peer.length, &zero);
 		peer.via.v4 = random32() | 1;
 		if (peers_add(peers, &peer) == -ENOMEM)
-			die("list");
+			die("listing prefixes");
 	}
 }
 
-static size_t table_put(struct lookup_bpf *skel, struct peers *peers, enum inner inner)
+/* Half of them anything, half of them inside of a prefix. */
+static void addresses_fill(struct lookup_bpf *skel, const struct peers *peers, enum inner inner)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
-	size_t lines, size = peers_line_size(inner);
-	void *table, *into;
-	__u32 zero = 0;
-	int fd, outer;
+	int fd = bpf_map__fd(skel->maps.addresses);
+	union address *asked =
+		mmap(NULL, ADDRESSES * sizeof(*asked), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	size_t i;
 
-	if (peers_build(peers, inner, FAMILY_IPV4, &table, &lines))
-		die("table");
-	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "lookup", sizeof(__u32), size, lines, &opts);
-	if (fd < 0)
-		die("map");
-	into = mmap(NULL, lines * size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (into == MAP_FAILED)
-		die("mmap");
-	memcpy(into, table, lines * size);
-	munmap(into, lines * size);
-	free(table);
-	outer = bpf_map__fd(inner == INNER_IPV4 ? skel->maps.peers4 : skel->maps.peers6);
-	if (bpf_map_update_elem(outer, &zero, &fd, BPF_ANY))
-		die("map of maps");
-	return lines * size;
+	if (asked == MAP_FAILED)
+		die("mapping the addresses");
+	for (i = 0; i < ADDRESSES; i++) {
+		const struct peer *peer = &peers->all[random32() % peers->count];
+
+		asked[i] = random_address(inner);
+		if (i % 2)
+			asked[i] = join(inner, &peer->prefix, peer->length, &asked[i]);
+	}
+	munmap(asked, ADDRESSES * sizeof(*asked));
 }
 
-static void trie_put(struct lookup_bpf *skel, const struct peers *peers, enum inner inner)
+static void table_put(struct lookup_bpf *skel, struct peers *peers, struct result *result)
+{
+	const struct maps maps = { .peers4 = bpf_map__fd(skel->maps.peers4),
+				   .peers6 = bpf_map__fd(skel->maps.peers6) };
+	double begin = now();
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	int fd;
+
+	if (peer_table_make(peers, result->inner, FAMILY_IPV4, &fd) ||
+	    peer_table_put(&maps, result->inner, 0, fd))
+		die("making the table");
+	result->seconds = now() - begin;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		die("looking at the table");
+	result->bytes = (size_t)info.max_entries * info.value_size;
+	close(fd);
+}
+
+/* Put all prefixes into the trie, or take them out. */
+static void trie_edit(struct lookup_bpf *skel, const struct peers *peers, enum inner inner,
+		      bool put)
 {
 	int fd = bpf_map__fd(inner == INNER_IPV4 ? skel->maps.trie4 : skel->maps.trie6);
 	struct {
@@ -128,27 +167,13 @@ static void trie_put(struct lookup_bpf *skel, const struct peers *peers, enum in
 	for (i = 0; i < peers->count; i++) {
 		key.length = peers->all[i].length;
 		key.address = peers->all[i].prefix;
-		if (bpf_map_update_elem(fd, &key, &peers->all[i].via, BPF_ANY))
-			die("trie");
+		if (put ? bpf_map_update_elem(fd, &key, &peers->all[i].via, BPF_ANY)
+			: bpf_map_delete_elem(fd, &key))
+			die("editing the trie");
 	}
 }
 
-static void trie_clear(struct lookup_bpf *skel, const struct peers *peers, enum inner inner)
-{
-	int fd = bpf_map__fd(inner == INNER_IPV4 ? skel->maps.trie4 : skel->maps.trie6);
-	struct {
-		__u32 length;
-		union address address;
-	} key;
-	size_t i;
-
-	for (i = 0; i < peers->count; i++) {
-		key.length = peers->all[i].length;
-		key.address = peers->all[i].prefix;
-		bpf_map_delete_elem(fd, &key);
-	}
-}
-
+/* Nanoseconds per look-up, the way to it included, and the sum of what was found. */
 static double run(struct lookup_bpf *skel, enum what what, __u32 *sum)
 {
 	char frame[64] = {};
@@ -158,7 +183,7 @@ static double run(struct lookup_bpf *skel, enum what what, __u32 *sum)
 	skel->bss->what = what;
 	skel->bss->next = skel->bss->sum = 0;
 	if (bpf_prog_test_run_opts(bpf_program__fd(skel->progs.lookup), &opts))
-		die("test run");
+		die("running the program");
 	*sum = skel->bss->sum;
 	return (double)opts.duration / AT_ONCE;
 }
@@ -170,83 +195,112 @@ static int double_order(const void *a, const void *b)
 	return one < two ? -1 : one > two;
 }
 
-/* Interleaved, so that what else the machine does meets all alike. */
-static void measure(struct lookup_bpf *skel, enum inner inner, double *table, double *trie)
+static double median(double *values)
 {
-	double ns[3][MEDIAN_OF];
-	__u32 sums[3];
-	size_t i;
-
-	for (i = 0; i < MEDIAN_OF; i++) {
-		ns[0][i] = run(skel, NOTHING, &sums[0]);
-		ns[1][i] = run(skel, inner == INNER_IPV4 ? TABLE4 : TABLE6, &sums[1]);
-		ns[2][i] = run(skel, inner == INNER_IPV4 ? TRIE4 : TRIE6, &sums[2]);
-	}
-	if (sums[1] != sums[2]) {
-		fprintf(stderr, "lookup: the table's answers are not those of the trie\n");
-		exit(1);
-	}
-	for (i = 0; i < 3; i++)
-		qsort(ns[i], MEDIAN_OF, sizeof(double), double_order);
-	*table = ns[1][MEDIAN_OF / 2] - ns[0][MEDIAN_OF / 2];
-	*trie = ns[2][MEDIAN_OF / 2] - ns[0][MEDIAN_OF / 2];
+	qsort(values, ROUNDS, sizeof(*values), double_order);
+	return values[ROUNDS / 2];
 }
 
-static void size_run(struct lookup_bpf *skel, enum inner inner, size_t count)
+/* In turns, so that what else the machine does meets all alike. */
+static void measure(struct lookup_bpf *skel, struct result *result)
 {
-	int fd = bpf_map__fd(skel->maps.addresses);
-	union address *asked =
-		mmap(NULL, ADDRESSES * sizeof(*asked), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	struct peers peers = {};
-	double table, trie, begin;
-	size_t bytes, i;
+	bool four = result->inner == INNER_IPV4;
+	double nothing, table[ROUNDS], trie[ROUNDS];
+	__u32 ignored, table_sum, trie_sum;
+	size_t i;
 
-	if (asked == MAP_FAILED)
-		die("mmap");
-	fill(&peers, inner, count);
-	/* Half of them anything, half of them inside of a prefix. */
-	for (i = 0; i < ADDRESSES; i++) {
-		asked[i] = random_address(inner);
-		if (i % 2) {
-			const struct peer *peer = &peers.all[random32() % peers.count];
-			union address rest = asked[i];
-			size_t word, words = inner == INNER_IPV4 ? 1 : 4;
-
-			mask(&rest, peer->length, words);
-			for (word = 0; word < words; word++)
-				asked[i].v6[word] ^= rest.v6[word] ^ peer->prefix.v6[word];
+	for (i = 0; i < ROUNDS; i++) {
+		nothing = run(skel, NOTHING, &ignored);
+		table[i] = run(skel, four ? TABLE4 : TABLE6, &table_sum) - nothing;
+		trie[i] = run(skel, four ? TRIE4 : TRIE6, &trie_sum) - nothing;
+		if (table_sum != trie_sum) {
+			fprintf(stderr, "lookup: the table's answers are not those of the trie\n");
+			exit(1);
 		}
 	}
-	begin = now();
-	bytes = table_put(skel, &peers, inner);
-	begin = now() - begin;
-	trie_put(skel, &peers, inner);
-	measure(skel, inner, &table, &trie);
-	printf("%s %8zu  table %6.1f ns  trie %7.1f ns  ratio %5.1f  %9zu bytes  made in %.3f s\n",
-	       inner == INNER_IPV4 ? "IPv4" : "IPv6", count, table, trie, trie / table, bytes,
-	       begin);
-	fflush(stdout);
-	trie_clear(skel, &peers, inner);
-	munmap(asked, ADDRESSES * sizeof(*asked));
+	result->table_ns = median(table);
+	result->trie_ns = median(trie);
+}
+
+static struct result size_run(struct lookup_bpf *skel, enum inner inner, size_t count)
+{
+	struct result result = { .inner = inner, .prefixes = count };
+	struct peers peers = {};
+
+	peers_fill(&peers, inner, count);
+	addresses_fill(skel, &peers, inner);
+	table_put(skel, &peers, &result);
+	trie_edit(skel, &peers, inner, true);
+	measure(skel, &result);
+	trie_edit(skel, &peers, inner, false);
 	peers_free(&peers);
+	return result;
+}
+
+static void result_print(const struct result *result, json_t *json)
+{
+	int family = result->inner == INNER_IPV4 ? 4 : 6;
+
+	if (!json) {
+		printf("IPv%d %8zu prefixes: table %6.1f ns, trie %7.1f ns (%.1f times), %zu "
+		       "bytes, "
+		       "made in %.3f s\n",
+		       family, result->prefixes, result->table_ns, result->trie_ns,
+		       result->trie_ns / result->table_ns, result->bytes, result->seconds);
+		fflush(stdout);
+		return;
+	}
+	json_array_append_new(json,
+			      json_pack("{s:i, s:I, s:f, s:f, s:I, s:f}", "family", family,
+					"prefixes", (json_int_t)result->prefixes, "table_ns",
+					result->table_ns, "trie_ns", result->trie_ns, "bytes",
+					(json_int_t)result->bytes, "seconds", result->seconds));
+}
+
+static size_t size_parse(const char *word)
+{
+	char *end;
+	unsigned long size = strtoul(word, &end, 10);
+
+	if (*end || size < 1 || size > PREFIXES_MAX) {
+		fprintf(stderr, "lookup: \"%s\" is not 1..%d prefixes\n", word, PREFIXES_MAX);
+		exit(2);
+	}
+	return size;
 }
 
 int main(int argc, char **argv)
 {
-	static char *usual[] = { "", "1", "1000", "100000", "1000000" };
-	struct lookup_bpf *skel = lookup_bpf__open_and_load();
-	int i;
+	static char *usual[] = { "1", "1000", "100000", "1000000" };
+	char **sizes = usual;
+	struct lookup_bpf *skel;
+	json_t *json = NULL;
+	int count = 4, i;
+	enum inner inner;
 
-	if (!skel)
-		die("loading");
-	if (argc < 2) {
-		argv = usual;
-		argc = 5;
+	if (argc > 1 && !strcmp(argv[1], "-j")) {
+		json = json_array();
+		argc--;
+		argv++;
 	}
-	for (i = 1; i < argc; i++)
-		size_run(skel, INNER_IPV4, strtoul(argv[i], NULL, 10));
-	for (i = 1; i < argc; i++)
-		size_run(skel, INNER_IPV6, strtoul(argv[i], NULL, 10));
+	if (argc > 1) {
+		sizes = argv + 1;
+		count = argc - 1;
+	}
+	for (i = 0; i < count; i++)
+		size_parse(sizes[i]);
+	skel = lookup_bpf__open_and_load();
+	if (!skel)
+		die("loading the program");
+	for (inner = INNER_IPV4; inner <= INNER_IPV6; inner <<= 1)
+		for (i = 0; i < count; i++) {
+			struct result result = size_run(skel, inner, size_parse(sizes[i]));
+
+			result_print(&result, json);
+		}
 	lookup_bpf__destroy(skel);
+	if (json && (json_dumpf(json, stdout, JSON_INDENT(2)) || putchar('\n') == EOF))
+		die("printing");
+	json_decref(json);
 	return 0;
 }
