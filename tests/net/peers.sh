@@ -131,10 +131,12 @@ through_the_hub()
 }
 
 check "gre, hub and spokes" hub_and_spokes 4 46 mode gre
-check "ipip, hub and spokes" hub_and_spokes 4 4 mode ipip
-check "sit, hub and spokes" hub_and_spokes 4 6 mode sit
 check "ip6gre, hub and spokes" hub_and_spokes 6 46 mode ip6gre
-check "ip6tnl, hub and spokes" hub_and_spokes 6 46 mode ip6tnl
+if [ -z "${XTUN_QUICK:-}" ]; then
+	check "ipip, hub and spokes" hub_and_spokes 4 4 mode ipip
+	check "sit, hub and spokes" hub_and_spokes 4 6 mode sit
+	check "ip6tnl, hub and spokes" hub_and_spokes 6 46 mode ip6tnl
+fi
 check "strangers" strangers
 check "from spoke to spoke" through_the_hub
 
@@ -232,7 +234,7 @@ replace_under_traffic()
 	tunnels "$1" 46 "${@:2}"
 	peers_add "$1" 46
 	flood 172.16.1.1
-	for i in 1 2 3 4 5 6; do
+	for ((i = 1; i <= $(quick 6 2); i++)); do
 		run xt hub peer replace tun1 172.16.2.0/24 via "$(spoke "$1" $((i % 3 + 1)))"
 		run xt hub peer replace tun1 "fd16:3::/32" via "$(spoke "$1" $((i % 3 + 1)))"
 		run xt hub peer replace tun1 172.16.1.0/$((i % 2 + 24)) via "$(spoke "$1" 1)"
@@ -251,7 +253,7 @@ remote_moves()
 	peers_add 4 4
 	run ip -n "$(ns s1)" addr add 10.1.1.8/24 dev eth0
 	flood 172.16.1.1
-	for i in 1 2 3 4 5 6; do
+	for ((i = 1; i <= $(quick 6 2); i++)); do
 		run xt hub peer replace tun1 172.16.1.0/24 via "10.1.1.$((7 + i % 2))"
 	done
 	flood_end
@@ -267,7 +269,7 @@ first_and_last()
 		run ip -n "$(ns hub)" route add "172.16.$i.0/24" via "10.1.$i.7" dev tun1 onlink
 	done
 	flood 172.16.1.1
-	for i in 1 2 3 4 5 6; do
+	for ((i = 1; i <= $(quick 6 2); i++)); do
 		run xt hub peer add tun1 172.16.1.0/24 via 10.1.1.7
 		run xt hub peer flush tun1
 	done
