@@ -98,12 +98,13 @@ class Program:
                                          info=ctypes.addressof(info)))
         return info
 
-    def run(self, frame, ifindex, gso_size=0, linear=0):
+    def run(self, frame, ifindex, gso_size=0, linear=0, repeat=1):
         """Run on @frame as if it were at device @ifindex. Returns the verdict and the bytes.
 
         @gso_size makes it a packet of segments of that size, but of no type that the kernel can
         segment: that cannot be given. @linear bytes of the frame lie in the linear part of the
-        packet, the rest in fragments (0: all of it); kernels before that is possible refuse.
+        packet, the rest in fragments (0: all of it); kernels before that is possible refuse. @repeat
+        times it runs on what it left of the frame.
         """
         context = bytearray(SKB_SIZE)
         struct.pack_into("I", context, SKB_IFINDEX, ifindex)
@@ -111,7 +112,7 @@ class Program:
         struct.pack_into("I", context, SKB_DATA_END, linear)
         data = ctypes.create_string_buffer(bytes(frame), len(frame))
         skb = ctypes.create_string_buffer(bytes(context), SKB_SIZE)
-        attr = RunAttr(prog_fd=self.fd, repeat=1,
+        attr = RunAttr(prog_fd=self.fd, repeat=repeat,
                        data_size_in=len(frame), data_in=ctypes.addressof(data),
                        data_size_out=ROOM, data_out=ctypes.addressof(self.room),
                        ctx_size_in=SKB_SIZE, ctx_in=ctypes.addressof(skb))

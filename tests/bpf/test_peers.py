@@ -6,14 +6,15 @@ import itertools
 import os
 import random
 import tempfile
+import threading
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from arrivals import Arrivals, from_remote
 from departures import Sender, frame_of
 from harness import expect, few, test, times
 from modes import MODES, ModeTunnel, inner_of, ip6
-from oracle import ip
-from scene import DEV, DROP, LOCAL, LOCAL6, REDIRECT, REMOTES, REMOTES6, XTUN, command
+from oracle import frame, ip
+from scene import DEV, DROP, LOCAL, LOCAL6, NEIGHBOUR, REDIRECT, REMOTES, REMOTES6, XTUN, command
 
 
 def remotes(family):
@@ -261,6 +262,33 @@ def decap_fixed(scene):
     arrive(run, anyone, "4", "172.16.0.6", REMOTES[1], REDIRECT)
     arrive(run, anyone, "4", "172.16.0.6", REMOTES[2], DROP)
     run.finish()
+
+
+@test("peers/swap")
+def swap(scene):
+    """While one table takes the place of another, in which remotes have other numbers, nobody is taken
+    for another remote."""
+    ours, other = ("10.1.0.0/16", REMOTES6[0]), ("10.2.0.0/16", REMOTES6[1])
+    tunnel = any_tunnel("ip6gre", peers=(ours, other))
+    scene.configure(tunnel.command())
+    end = ModeTunnel(**{**vars(tunnel), "remote": REMOTES6[1], "peers": ()})
+    data = frame(from_remote(end, "4", inner_from("4", "10.1.0.6")), scene.mac, NEIGHBOUR, 0x86dd)
+    done = threading.Event()
+
+    def send():
+        while not done.is_set():
+            scene.decap(data, repeat=100000)
+
+    sender = threading.Thread(target=send)
+    with file_of((ours, other)) as one, file_of((("10.0.0.0/16", REMOTES6[1]), ours)) as two:
+        sender.start()
+        try:
+            for name in [one, two] * times(150):
+                command(XTUN, "peer", "load", "any", name)
+        finally:
+            done.set()
+            sender.join()
+    expect("packets of another remote that passed", scene.counters().get(("any", "rx_packets"), 0), 0)
 
 
 # ---- 6to4 ---------------------------------------------------------------------------------------
