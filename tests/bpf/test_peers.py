@@ -7,14 +7,20 @@ import os
 import random
 import tempfile
 import threading
+import time
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_network
+
+from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
+from scapy.packet import Raw
 
 from arrivals import Arrivals, from_remote
 from departures import Sender, frame_of
-from harness import expect, few, test, times
+from harness import expect, expect_bytes, few, test, times
 from modes import MODES, ModeTunnel, inner_of, ip6
-from oracle import frame, ip
-from scene import DEV, DROP, LOCAL, LOCAL6, NEIGHBOUR, REDIRECT, REMOTES, REMOTES6, XTUN, command
+from oracle import frame, icmp_error, ip, too_big_error
+from scene import (DEV, DROP, LOCAL, LOCAL6, NEIGHBOUR, NEXT, REDIRECT, REMOTES, REMOTES6, XTUN, command,
+                   mac)
 
 
 def remotes(family):
@@ -201,6 +207,49 @@ def tunnels_apart(scene):
     for n, tunnel in itertools.product(range(1, 10), tunnels):
         run.to(tunnel, "6", f"fd00:{n}::8")
     run.finish()
+
+
+# ---- what is remembered of a remote -------------------------------------------------------------
+
+def tick():
+    """What was found out is good for one tick of the clock."""
+    time.sleep(0.02)
+
+
+def told(scene, family, quoted, mtu):
+    """A router says that @quoted was too long."""
+    if family == 4:
+        report = ip(src="10.1.1.1", dst=LOCAL, proto=1, payload=icmp_error(3, 4, mtu, quoted[:28]))
+    else:
+        report = bytes(IPv6(src="fd00:1::1", dst=LOCAL6) / ICMPv6PacketTooBig(mtu=mtu) /
+                       Raw(quoted[:200]))
+    eth_proto = 0x0800 if family == 4 else 0x86dd
+    verdict, _ = scene.decap(frame(report, scene.mac, NEIGHBOUR, eth_proto))
+    expect("verdict for the report", verdict, NEXT)
+    tick()
+
+
+@test("peers/path_mtu")
+def path_mtu(scene):
+    """The path to one remote says nothing of those to others."""
+    for mode, source in itertools.product(("gre", "ipip", "ip6gre", "ip6tnl"), (True, False)):
+        family = MODES[mode][0]
+        tunnel = any_tunnel(mode, **({} if source else {"local": "any"}))
+        tunnel.peers = tuple((f"10.{n}.0.0/16", remotes(family)[n]) for n in range(4))
+        run = Peers(scene, [tunnel])
+        sent = {n: run.to(tunnel, "4", f"10.{n}.0.1") for n in range(4)}
+        for n, mtu in ((1, 1400), (2, 1300)):
+            told(scene, family, sent[n], mtu)
+        for n, mtu in ((0, 1500), (1, 1400), (2, 1300), (3, 1500)):
+            for size, fits in ((mtu - tunnel.overhead(), True), (mtu - tunnel.overhead() + 1, False)):
+                inner = ip(size, dst=f"10.{n}.0.1", flags="DF")
+                if fits:
+                    run.send(tunnel.toward("4", inner), "4", inner)
+                    continue
+                verdict, out = scene.encap("any", frame(inner))
+                expect(f"verdict for {size} bytes to remote {n} of {mode}", verdict, REDIRECT)
+                expect_bytes("ICMP error", out, too_big_error(inner, size - 1, mac("any")))
+        tick()
 
 
 # ---- decap --------------------------------------------------------------------------------------
