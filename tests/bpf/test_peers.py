@@ -252,6 +252,20 @@ def path_mtu(scene):
         tick()
 
 
+@test("peers/tos_of_gateways")
+def tos_of_gateways(scene):
+    """Routes may depend on the TOS, and so may their gateways, in packets that follow at once."""
+    tunnel = any_tunnel("gre")
+    run = Peers(scene, [tunnel])
+    command("ip", "link", "set", "any", "up")
+    with route("10.2.0.0/16", "via", REMOTES[1], "dev", "any", "onlink"), \
+            route("10.2.0.0/16", "tos", "0x10", "via", REMOTES[2], "dev", "any", "onlink"):
+        for _ in range(8):
+            for tos, remote in ((0, REMOTES[1]), (0x10, REMOTES[2])):
+                run.send(replace(tunnel, remote=remote), "4", ip(dst="10.2.0.9", tos=tos))
+    run.finish()
+
+
 # ---- decap --------------------------------------------------------------------------------------
 
 def arrive(run, tunnel, kind, source, remote, verdict, wrap=""):
