@@ -48,6 +48,7 @@ static long look_up(__u32 i, void *unused)
 {
 	__u32 at = (next + i) & (ADDRESSES - 1);
 	const union address *address, *found = NULL;
+	union address remote = {};
 	struct trie_key6 key6 = { .length = 128 };
 	struct trie_key4 key4 = { .length = 32 };
 
@@ -59,10 +60,12 @@ static long look_up(__u32 i, void *unused)
 		sum += address->v4;
 		break;
 	case TABLE4:
-		sum += peer_value4(0, address->v4);
+		if (peer_find(0, FAMILY_IPV4, INNER_IPV4, address, &remote))
+			sum += remote.v4;
 		break;
 	case TABLE6:
-		sum += peer_value6_of(0, address->v6);
+		if (peer_find(0, FAMILY_IPV4, INNER_IPV6, address, &remote))
+			sum += remote.v4;
 		break;
 	case TRIE4:
 		key4.address = address->v4;

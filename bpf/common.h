@@ -23,4 +23,10 @@
 #define REFUSE(name) (-1 - DROP_##name)
 #define REFUSED(ret) (-1 - (ret))
 
+/* An IPv4 address with the rest zero, which an initializer of the union alone does not promise. */
+static __always_inline union address address_ipv4(__be32 v4)
+{
+	return (union address){ .v6 = { v4 } };
+}
+
 #endif

@@ -72,20 +72,13 @@ static __noinline __u32 peer_leaf4(void *table, const struct peers_header *heade
 	return node;
 }
 
-/*
- * The value of the range that the IPv4 address @address (network byte order) lies in, of the peers
- * of tunnel @id. 0: nobody's.
- */
-__noinline __u32 peer_value4(__u32 id, __be32 address)
+/* The value of the range that an IPv4 address (host byte order) lies in. 0: nobody's. */
+static __always_inline __u32 peer_value4(void *table, __u32 host)
 {
-	__u32 key = 0, at, bucket, host = bpf_ntohl(address);
+	__u32 key = 0, at, bucket;
 	const struct peers_header *header;
 	const struct peer_line4 *line;
-	void *table;
 
-	table = bpf_map_lookup_elem(&peers4, &id);
-	if (!table)
-		return 0;
 	header = bpf_map_lookup_elem(table, &key);
 	if (unlikely(!header))
 		return 0;
@@ -154,17 +147,13 @@ static __always_inline __u32 peer_bucket6(const struct peers_header *header, __u
 	return at < header->bucket_count ? at : header->bucket_count - 1;
 }
 
-/* As peer_value4(), for an IPv6 address in two halves in host byte order. */
-__noinline __u32 peer_value6(__u32 id, __u64 high, __u64 low)
+/* As peer_value4(), for an IPv6 address. */
+static __always_inline __u32 peer_value6(void *table, __u64 high, __u64 low)
 {
 	const struct peers_header *header;
 	const struct peer_line6 *line;
 	__u32 key = 0, at, bucket;
-	void *table;
 
-	table = bpf_map_lookup_elem(&peers6, &id);
-	if (!table)
-		return 0;
 	header = bpf_map_lookup_elem(table, &key);
 	if (unlikely(!header))
 		return 0;
@@ -191,29 +180,23 @@ __noinline __u32 peer_value6(__u32 id, __u64 high, __u64 low)
 	return line->value[peer_node6(line, high, low)];
 }
 
-static __always_inline __u32 peer_value6_of(__u32 id, const __be32 *address)
-{
-	return peer_value6(id, (__u64)bpf_ntohl(address[0]) << 32 | bpf_ntohl(address[1]),
-			   (__u64)bpf_ntohl(address[2]) << 32 | bpf_ntohl(address[3]));
-}
-
 /*
- * The IPv6 remote that a @value of the peers of tunnel @id for inner packets of @kind stands for.
- * False: none.
+ * The remote of family @outer that a @value of @table stands for: the table that it is from,
+ * because another has other numbers. False: nobody.
  */
-static __always_inline bool peer_address(__u32 id, __u8 kind, __u32 value, union address *remote)
+static __always_inline bool peer_remote(void *table, __u32 per_line, enum family outer, __u32 value,
+					union address *remote)
 {
-	__u32 key = 0, per_line = kind == INNER_IPV4 ? REMOTES_4 : REMOTES_6;
 	const struct peers_header *header;
 	const union address *line;
-	void *table;
+	__u32 key = 0;
 
-	if (kind == INNER_IPV4)
-		table = bpf_map_lookup_elem(&peers4, &id);
-	else
-		table = bpf_map_lookup_elem(&peers6, &id);
-	if (!table)
+	if (!value)
 		return false;
+	if (outer == FAMILY_IPV4) {
+		*remote = address_ipv4(value);
+		return true;
+	}
 	header = bpf_map_lookup_elem(table, &key);
 	if (!header)
 		return false;
@@ -222,6 +205,39 @@ static __always_inline bool peer_address(__u32 id, __u8 kind, __u32 value, union
 	if (line)
 		*remote = line[value % per_line];
 	return line;
+}
+
+/*
+ * The remote of family @outer (enum family) that owns an inner IPv4 address (network byte order),
+ * of the peers of tunnel @id. False: nobody.
+ */
+__noinline bool peer_find4(__u32 id, __u32 outer, __be32 address, union address *remote)
+{
+	void *table = bpf_map_lookup_elem(&peers4, &id);
+
+	if (!table || !remote)
+		return false;
+	return peer_remote(table, REMOTES_4, outer, peer_value4(table, bpf_ntohl(address)), remote);
+}
+
+/* As peer_find4(), for an IPv6 address in two halves in host byte order. */
+__noinline bool peer_find6(__u32 id, __u32 outer, __u64 high, __u64 low, union address *remote)
+{
+	void *table = bpf_map_lookup_elem(&peers6, &id);
+
+	if (!table || !remote)
+		return false;
+	return peer_remote(table, REMOTES_6, outer, peer_value6(table, high, low), remote);
+}
+
+/* Either, for an address of @kind. */
+static __always_inline bool peer_find(__u32 id, enum family outer, __u8 kind,
+				      const union address *inner, union address *remote)
+{
+	if (kind == INNER_IPV4)
+		return peer_find4(id, outer, inner->v4, remote);
+	return peer_find6(id, outer, (__u64)bpf_ntohl(inner->v6[0]) << 32 | bpf_ntohl(inner->v6[1]),
+			  (__u64)bpf_ntohl(inner->v6[2]) << 32 | bpf_ntohl(inner->v6[3]), remote);
 }
 
 #endif

@@ -12,24 +12,6 @@
 #include "peer.h"
 #include "route.h"
 
-/* The peer of tunnel @id that owns @inner, an address of @kind. False: there is none. */
-static __always_inline bool remote_peer(__u32 id, enum family family, __u8 kind,
-					const union address *inner, union address *remote)
-{
-	__u32 value;
-
-	if (kind == INNER_IPV4)
-		value = peer_value4(id, inner->v4);
-	else
-		value = peer_value6_of(id, inner->v6);
-	if (!value)
-		return false;
-	if (family == FAMILY_IPV6)
-		return peer_address(id, kind, value, remote);
-	*remote = address_ipv4(value);
-	return true;
-}
-
 /* The IPv4 address in a 6to4 address, 0: it is none. */
 static __always_inline __be32 remote_6to4(const union address *inner)
 {
@@ -112,6 +94,7 @@ static __noinline struct route_cache *remote_find(ctx_t *ctx, const struct tunne
 	struct peer_route *found;
 	__be32 embedded = 0;
 	__u32 slot;
+	__u8 tos;
 
 	if (kind == INNER_IPV4) {
 		const struct iphdr *ip = ctx_at(ctx, WIRE_ETH_HLEN, IPV4_HLEN);
@@ -119,27 +102,30 @@ static __noinline struct route_cache *remote_find(ctx_t *ctx, const struct tunne
 		if (!ip)
 			return NULL;
 		inner.v4 = ip->daddr;
+		tos = ip->tos & ~ECN_MASK;
 	} else {
 		const struct ipv6hdr *ip = ctx_at(ctx, WIRE_ETH_HLEN, IPV6_HLEN);
 
 		if (kind != INNER_IPV6 || !ip)
 			return NULL;
 		__builtin_memcpy(&inner, &ip->daddr, sizeof(inner));
+		tos = ipv6_tos(ip) & ~ECN_MASK;
 	}
 	slot = remote_slot(t->id, &inner);
 	found = bpf_map_lookup_elem(&peer_routes, &slot);
 	if (!found)
 		return NULL;
 	if (found->route.jiffies == bpf_jiffies64() && found->id == t->id && found->kind == kind &&
-	    address_equal(&found->inner, &inner))
+	    found->tos == tos && address_equal(&found->inner, &inner))
 		return &found->route;
 
 	found->route.jiffies = 0;
 	found->inner = inner;
 	found->id = t->id;
 	found->kind = kind;
+	found->tos = tos;
 	if (t->flags & (kind == INNER_IPV4 ? TUNNEL_PEERS_IPV4 : TUNNEL_PEERS_IPV6) &&
-	    remote_peer(t->id, t->family, kind, &inner, &found->route.remote))
+	    peer_find(t->id, t->family, kind, &inner, &found->route.remote))
 		return &found->route;
 	if (kind == INNER_IPV6 && t->family == FAMILY_IPV4 && t->payload == PAYLOAD_IP)
 		embedded = remote_6to4(&inner);
@@ -189,7 +175,7 @@ __noinline int remote_check(ctx_t *ctx, __u32 id, __u32 end_flags, __u32 what, _
 	} else {
 		return 0;
 	}
-	if (end_flags & ENDPOINT_PEERS && remote_peer(id, family, kind, &inner, &owner))
+	if (end_flags & ENDPOINT_PEERS && peer_find(id, family, kind, &inner, &owner))
 		return address_equal(&owner, &outer) ? 0 : REFUSE(wrong_peer);
 	embedded = end_flags & ENDPOINT_6TO4 && kind == INNER_IPV6 ? remote_6to4(&inner) : 0;
 	if (embedded)

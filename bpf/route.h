@@ -23,12 +23,6 @@ struct route {
 	__u32 mtu; /* of the outer packet, 0: not known */
 };
 
-/* An IPv4 address with the rest zero, which an initializer of the union alone does not promise. */
-static __always_inline union address address_ipv4(__be32 v4)
-{
-	return (union address){ .v6 = { v4 } };
-}
-
 static __always_inline bool address_any(const union address *address)
 {
 	return !(address->v6[0] | address->v6[1] | address->v6[2] | address->v6[3]);

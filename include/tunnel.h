@@ -271,7 +271,9 @@ struct peer_route {
 	struct route_cache route;
 	union address inner;
 	__u32 id;
-	__u32 kind; /* of inner, enum inner */
+	__u8 kind; /* of inner, enum inner */
+	__u8 tos;  /* of the inner packet, without its ECN bits: a gateway may depend on it */
+	__u8 pad[2];
 };
 _Static_assert(sizeof(struct peer_route) == 88, "struct peer_route is part of the layout");
 
