@@ -392,6 +392,9 @@ static int converge(struct state *state, struct model *want, struct error *err)
 	ret = endpoints_apply(&state->maps, want);
 	if (ret)
 		return refuse_kernel(err, ret, "storing where tunnels end");
+	ret = peers_retire(&state->maps, want);
+	if (ret)
+		return refuse_kernel(err, ret, "deleting peers");
 	ret = ports_apply(&state->maps, want);
 	if (ret)
 		return refuse_kernel(err, ret, "storing the UDP ports");

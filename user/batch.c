@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "verbs.h"
 
@@ -100,21 +101,50 @@ close:
 	return ret ? refuse_kernel(err, ret, "%s", path) : 0;
 }
 
-int file_text(const char *path, char **text, struct error *err)
+/* What can be read only once, by its path: a command may edit twice, to see what is wrong before it
+ * touches anything. */
+struct kept_text {
+	struct kept_text *next;
+	char *path, *text;
+};
+
+static int text_keep(struct kept_text **all, const char *path, struct error *err)
 {
-	/* A command may edit twice, to see what is wrong before it touches anything; standard input
-	 * comes only once. */
-	static char *standard_input;
+	struct kept_text *kept = calloc(1, sizeof(*kept));
 	int ret;
 
-	if (strcmp(path, "-"))
+	if (!kept)
+		return refuse_kernel(err, -ENOMEM, "%s", path);
+	ret = file_read(path, &kept->text, err);
+	kept->path = strdup(path);
+	if (ret || !kept->path) {
+		free(kept->path);
+		free(kept);
+		return ret ?: refuse_kernel(err, -ENOMEM, "%s", path);
+	}
+	kept->next = *all;
+	*all = kept;
+	return 0;
+}
+
+int file_text(const char *path, char **text, struct error *err)
+{
+	static struct kept_text *all;
+	struct kept_text *kept;
+	struct stat st;
+	int ret;
+
+	if (strcmp(path, "-") && !stat(path, &st) && S_ISREG(st.st_mode))
 		return file_read(path, text, err);
-	if (!standard_input) {
-		ret = file_read(path, &standard_input, err);
+	for (kept = all; kept && strcmp(kept->path, path);)
+		kept = kept->next;
+	if (!kept) {
+		ret = text_keep(&all, path, err);
 		if (ret)
 			return ret;
+		kept = all;
 	}
-	*text = strdup(standard_input);
+	*text = strdup(kept->text);
 	return *text ? 0 : refuse_kernel(err, -ENOMEM, "%s", path);
 }
 

@@ -134,11 +134,25 @@ int peers_settle(const struct maps *maps, const struct tunnel_entry *entry, __u3
 
 		if (entry_has_peers(entry, i))
 			*flags |= peer_table_flag(i);
-		if (!table || table->source != PEERS_MADE)
-			continue;
-		ret = table->fd >= 0 ? peer_table_put(maps, peer_table_inner(i), id, table->fd)
-				     : peer_table_delete(maps, peer_table_inner(i), id);
+		if (table && table->source == PEERS_MADE && table->fd >= 0)
+			ret = peer_table_put(maps, peer_table_inner(i), id, table->fd);
 	}
+	return ret;
+}
+
+int peers_retire(const struct maps *maps, const struct model *want)
+{
+	size_t each, i;
+	int ret = 0;
+
+	for (each = 0; each < want->count; each++)
+		for (i = 0; i < PEER_TABLES && want->tunnels[each].peers && !ret; i++) {
+			const struct peer_table *table = &want->tunnels[each].peers[i];
+
+			if (table->source == PEERS_MADE && table->fd < 0)
+				ret = peer_table_delete(maps, peer_table_inner(i),
+							want->tunnels[each].record.id);
+		}
 	return ret;
 }
 

@@ -23,6 +23,9 @@ int peers_recall(const struct model *model, struct tunnel_entry *entry, size_t i
  * say which tables there are go to @flags. */
 int peers_settle(const struct maps *maps, const struct tunnel_entry *entry, __u32 id, __u32 *flags);
 
+/* Delete the tables that @want has no more, when nobody asks for them any longer. */
+int peers_retire(const struct maps *maps, const struct model *want);
+
 /* Take the tables of tunnel @id away. */
 int peers_remove(const struct maps *maps, __u32 id);
 
