@@ -22,6 +22,21 @@ hosts()
 	address hub eth1 10.1.1.5/24
 }
 
+# ---- files ---------------------------------------------------------------------------------------
+
+# The very first command on a machine looks at its words twice; a pipe can be read once.
+first_from_a_pipe()
+{
+	hosts
+	[ ! -e "$pin_root" ] || die "this is not the first command"
+	run xt hub -b <(printf '%s\n' "tunnel add tun1 mode gre remote any" "peer add tun1 10.2.0.0/16 via 10.1.1.7")
+	equal "peers" "$(xt hub peer show tun1)" "10.2.0.0/16 via 10.1.1.7"
+	run xt hub -b - <<< "peer load tun1 "<(echo 10.3.0.0/16 via 10.1.1.7)
+	equal "peers of a pipe in a file" "$(xt hub peer show tun1)" "10.3.0.0/16 via 10.1.1.7"
+}
+
+check "first command from a pipe" first_from_a_pipe
+
 # ---- bad input -----------------------------------------------------------------------------------
 
 hosts
