@@ -209,6 +209,26 @@ def tunnels_apart(scene):
     run.finish()
 
 
+@test("peers/one_tick")
+def one_tick(scene):
+    """What is remembered of one destination serves no other, no other tunnel's and no other family's:
+    packets that follow each other faster than the clock ticks."""
+    tunnels = [ModeTunnel(f"t{i}", "any", LOCAL, mode="gre", ikey=i, okey=i, peers=(
+        ("10.2.0.1/32", REMOTES[i % 20]), ("a02:1::/128", REMOTES[(i + 7) % 20]))) for i in range(64)]
+    tunnels[0].peers += tuple((f"10.3.{n >> 8}.{n & 255}/32", REMOTES[n % 23]) for n in range(600))
+    scene.configure(*(tunnel.command() for tunnel in tunnels))
+    sent = [(tunnel, frame_of(kind, inner_to(kind, address)), tunnel.toward(kind, inner_to(
+        kind, address)).remote) for tunnel in tunnels
+            for kind, address in (("4", "10.2.0.1"), ("6", "a02:1::"))]
+    sent += [(tunnels[0], frame_of("4", inner_to("4", prefix[:-3])), remote)
+             for prefix, remote in tunnels[0].peers[2:]]
+    for turn in range(times(40)):
+        for tunnel, data, remote in sent[:128] if turn % 4 else sent:
+            verdict, out = scene.encap(tunnel.name, data)
+            expect("verdict", verdict, REDIRECT)
+            expect(f"remote of {tunnel.name}", str(IPv4Address(out[30:34])), remote)
+
+
 # ---- what is remembered of a remote -------------------------------------------------------------
 
 def tick():
@@ -334,23 +354,26 @@ def swap(scene):
     ours, other = ("10.1.0.0/16", REMOTES6[0]), ("10.2.0.0/16", REMOTES6[1])
     tunnel = any_tunnel("ip6gre", peers=(ours, other))
     scene.configure(tunnel.command())
-    end = ModeTunnel(**{**vars(tunnel), "remote": REMOTES6[1], "peers": ()})
-    data = frame(from_remote(end, "4", inner_from("4", "10.1.0.6")), scene.mac, NEIGHBOUR, 0x86dd)
+    sender = ModeTunnel(**{**vars(tunnel), "remote": REMOTES6[1], "peers": ()})
+    data = frame(from_remote(sender, "4", inner_from("4", "10.1.0.6")), scene.mac, NEIGHBOUR, 0x86dd)
     done = threading.Event()
 
     def send():
         while not done.is_set():
             scene.decap(data, repeat=100000)
 
-    sender = threading.Thread(target=send)
+    thread = threading.Thread(target=send)
     with file_of((ours, other)) as one, file_of((("10.0.0.0/16", REMOTES6[1]), ours)) as two:
-        sender.start()
+        thread.start()
         try:
-            for name in [one, two] * times(150):
+            end = time.monotonic() + 4
+            for name in itertools.cycle((one, two)):
                 command(XTUN, "peer", "load", "any", name)
+                if time.monotonic() > end:
+                    break
         finally:
             done.set()
-            sender.join()
+            thread.join()
     expect("packets of another remote that passed", scene.counters().get(("any", "rx_packets"), 0), 0)
 
 
