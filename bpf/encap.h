@@ -156,16 +156,12 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 /* The tunnel of a port, NULL: none. */
 static __always_inline const struct tunnel *encap_tunnel(__u32 port)
 {
-	__u32 slot = tunnel_slot(port), only = 0;
+	__u32 slot = tunnel_slot(port);
 	const struct tunnel *t;
-	void *record;
 
-	record = bpf_map_lookup_elem(&tunnel_slots, &slot);
-	if (likely(record)) {
-		t = bpf_map_lookup_elem(record, &only);
-		if (likely(t && t->port == port))
-			return t;
-	}
+	t = bpf_map_lookup_elem(&tunnel_slots, &slot);
+	if (likely(t && t->port == port))
+		return t;
 	return bpf_map_lookup_elem(&tunnels, &port);
 }
 

@@ -14,18 +14,12 @@ struct {
 	__type(value, struct tunnel);
 } tunnels SEC(".maps");
 
-struct tunnel_record {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct tunnel));
-};
-
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, TUNNEL_SLOTS);
 	__type(key, __u32);
-	__array(values, struct tunnel_record);
+	__type(value, struct tunnel);
 } tunnel_slots SEC(".maps");
 
 struct {

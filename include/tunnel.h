@@ -112,12 +112,11 @@ struct tunnel {
 _Static_assert(sizeof(struct tunnel) == 112, "struct tunnel is part of the layout");
 
 /*
- * The fast way to a tunnel: a map of its own, of one element, at the slot of its port. Of tunnels
- * that share a slot the one stored last has it; the others are found in the map `tunnels`. A slot
- * is emptied before the record in `tunnels` changes and filled afterwards, so that it never has an
- * old one.
+ * The fast way to a tunnel: one slot per port, looked at before the map. Of tunnels that share a
+ * slot one has it; the others are found in the map. A slot is free when its port is zero, which is
+ * written last and cleared first, as in struct endpoint4_slot.
  */
-enum { TUNNEL_SLOTS = 4096 };
+enum { TUNNEL_SLOTS = 1024 };
 
 static inline __u32 tunnel_slot(__u32 port)
 {

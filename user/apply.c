@@ -11,6 +11,7 @@
 #include "batch.h"
 #include "endpoints.h"
 #include "peers_apply.h"
+#include "slots.h"
 #include "sysctl.h"
 #include "watch.h"
 #include "wire.h"
@@ -317,6 +318,29 @@ static int tunnels_settle(struct state *state, struct model *want, struct error 
 	return ret;
 }
 
+/* The slots of `tunnels`: of those that share one, the first has it. */
+static int tunnel_slots_apply(const struct maps *maps, const struct model *want)
+{
+	static const struct slot_shape shape = { sizeof(struct tunnel),
+						 offsetof(struct tunnel, port), TUNNEL_SLOTS };
+	struct tunnel *slots = calloc(TUNNEL_SLOTS, sizeof(*slots));
+	struct tunnel *now = tunnel_slots_map(maps), *slot;
+	int ret = slots && now ? 0 : -ENOMEM;
+	size_t i;
+
+	for (i = 0; i < want->count && !ret; i++) {
+		slot = &slots[tunnel_slot(want->tunnels[i].port)];
+		if (!slot->port)
+			*slot = want->tunnels[i].record;
+	}
+	if (!ret)
+		slots_update(now, slots, &shape);
+	if (now)
+		tunnel_slots_unmap(now);
+	free(slots);
+	return ret;
+}
+
 /* The map `ports`, and before it the mask of the ports in it. */
 static int ports_apply(const struct maps *maps, const struct model *want)
 {
@@ -389,7 +413,8 @@ static int converge(struct state *state, struct model *want, struct error *err)
 	ret = ret ?: tunnels_settle(state, want, err);
 	if (ret)
 		return ret;
-	ret = endpoints_apply(&state->maps, want);
+	ret = tunnel_slots_apply(&state->maps, want);
+	ret = ret ?: endpoints_apply(&state->maps, want);
 	if (ret)
 		return refuse_kernel(err, ret, "storing where tunnels end");
 	ret = peers_retire(&state->maps, want);

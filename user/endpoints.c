@@ -2,13 +2,11 @@
 #include "endpoints.h"
 
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
+#include "slots.h"
 #include "wire.h"
 
 /*
@@ -274,25 +272,11 @@ static int endpoints_update(const struct maps *maps, const struct wanted_list *l
 	return ret;
 }
 
-/*
- * Wait until no program runs that began before: the kernel's synchronize_rcu(). Kernels that run
- * with nohz_full= refuse it.
- */
-static bool grace_period(void)
-{
-	return !syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
-}
-
-/* Slots of either family as bytes, with the place of the word that says whether one is taken. */
-struct slot_shape {
-	size_t size, proto;
-};
-
 static const struct slot_shape slot_shapes[FAMILY_MAX] = {
 	[FAMILY_IPV4] = { sizeof(struct endpoint4_slot),
-			  offsetof(struct endpoint4_slot, key.ip_proto) },
+			  offsetof(struct endpoint4_slot, key.ip_proto), 1 << SLOT_BITS },
 	[FAMILY_IPV6] = { sizeof(struct endpoint6_slot),
-			  offsetof(struct endpoint6_slot, key.ip_proto) },
+			  offsetof(struct endpoint6_slot, key.ip_proto), 1 << SLOT_BITS },
 };
 
 /* What the slots shall hold: of the endpoints that share one, the first. */
@@ -323,43 +307,6 @@ static void *slots_wanted(const struct wanted_list *list)
 		}
 	}
 	return slots;
-}
-
-/* The word with the protocol is the one that readers compare; see struct endpoint4_slot. */
-static void slot_proto_set(char *slot, const struct slot_shape *shape, __u32 value)
-{
-	__atomic_store_n((__u32 *)(slot + shape->proto), value, __ATOMIC_RELEASE);
-}
-
-static void slot_publish(char *slot, const char *want, const struct slot_shape *shape)
-{
-	__u32 proto;
-
-	memcpy(slot, want, shape->proto);
-	memcpy(slot + shape->proto + sizeof(proto), want + shape->proto + sizeof(proto),
-	       shape->size - shape->proto - sizeof(proto));
-	memcpy(&proto, want + shape->proto, sizeof(proto));
-	slot_proto_set(slot, shape, proto);
-}
-
-/*
- * While a slot is empty, the map answers; without a grace period it stays empty, which costs time
- * and nothing else.
- */
-static void slots_update(char *now, const char *want, const struct slot_shape *shape)
-{
-	size_t i, changed = 0, end = shape->size << SLOT_BITS;
-
-	for (i = 0; i < end; i += shape->size)
-		if (memcmp(now + i, want + i, shape->size)) {
-			slot_proto_set(now + i, shape, 0);
-			changed++;
-		}
-	if (!changed || !grace_period())
-		return;
-	for (i = 0; i < end; i += shape->size)
-		if (memcmp(now + i, want + i, shape->size))
-			slot_publish(now + i, want + i, shape);
 }
 
 static int slots_apply(const struct maps *maps, const struct wanted_list *list)

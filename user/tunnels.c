@@ -82,41 +82,27 @@ static int map_delete(int fd, const void *key)
 	return err == -ENOENT ? 0 : err;
 }
 
-/* Give a tunnel its slot; see TUNNEL_SLOTS. */
-static int slot_fill(const struct maps *maps, const struct tunnel *record)
-{
-	__u32 slot = tunnel_slot(record->port);
-	int map, err;
-
-	map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "xtun_tunnel", sizeof(only), sizeof(*record), 1,
-			     NULL);
-	if (map < 0)
-		return map;
-	err = bpf_map_update_elem(map, &only, record, BPF_ANY);
-	err = err ?: bpf_map_update_elem(maps->tunnel_slots, &slot, &map, BPF_ANY);
-	close(map);
-	return err;
-}
-
-/* Whoever shares it is found in the map from then on. */
-static int slot_empty(const struct maps *maps, __u32 port)
-{
-	__u32 slot = tunnel_slot(port);
-
-	return map_delete(maps->tunnel_slots, &slot);
-}
-
 int tunnels_put(const struct maps *maps, const struct tunnel *record)
 {
-	int err = slot_empty(maps, record->port);
-
-	err = err ?: bpf_map_update_elem(maps->tunnels, &record->port, record, BPF_ANY);
-	return err ?: slot_fill(maps, record);
+	return bpf_map_update_elem(maps->tunnels, &record->port, record, BPF_ANY);
 }
 
 int tunnels_delete(const struct maps *maps, __u32 port)
 {
-	return slot_empty(maps, port) ?: map_delete(maps->tunnels, &port);
+	return map_delete(maps->tunnels, &port);
+}
+
+struct tunnel *tunnel_slots_map(const struct maps *maps)
+{
+	void *slots = mmap(NULL, TUNNEL_SLOTS * sizeof(struct tunnel), PROT_READ | PROT_WRITE,
+			   MAP_SHARED, maps->tunnel_slots, 0);
+
+	return slots == MAP_FAILED ? NULL : slots;
+}
+
+void tunnel_slots_unmap(struct tunnel *slots)
+{
+	munmap(slots, TUNNEL_SLOTS * sizeof(*slots));
 }
 
 /* What differs between the families. */

@@ -39,6 +39,11 @@ int tunnels_put(const struct maps *maps, const struct tunnel *record);
 /* Absent is fine. */
 int tunnels_delete(const struct maps *maps, __u32 port);
 
+/* The slots of tunnels, TUNNEL_SLOTS of them, as the programs see them; NULL when they cannot be
+ * mapped. */
+struct tunnel *tunnel_slots_map(const struct maps *maps);
+void tunnel_slots_unmap(struct tunnel *slots);
+
 /* Make id @id ready for a new tunnel: nothing counted, nothing learned. -E2BIG: ids end before. */
 int counters_clear(const struct maps *maps, __u32 id);
 

@@ -14,8 +14,12 @@
 #define config_write     memory_config_write
 #define slots_map        memory_slots_map
 #define slots_unmap      memory_slots_unmap
+#define slots_update     tested_slots_update
 #define syscall          memory_syscall
+/* clang-format off: in this order */
+#include "slots.c"
 #include "endpoints.c"
+/* clang-format on */
 
 #include "fixture.h"
 
