@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * The peers of one tunnel and one inner family: as a list that can be edited, and as the table that
- * programs search (include/peer_table.h). Nothing here asks the kernel.
- */
+/* The peers of one tunnel and one inner family, as a list that can be edited. */
 #ifndef XTUN_PEERS_H
 #define XTUN_PEERS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "peer_table.h"
+#include "tunnel.h"
 
 struct peer {
 	union address prefix;
@@ -46,20 +43,5 @@ void peers_delete(struct peers *peers, struct peer *peer);
 
 /* Ascending by prefix, shorter ones first; deleted ones are gone. Pointers into the list change. */
 void peers_sort(struct peers *peers);
-
-/* Bytes of a line of tables for @inner (INNER_IPV4 or INNER_IPV6). */
-size_t peers_line_size(enum inner inner);
-
-/*
- * Make the table of @peers, whose remotes are of family @outer. Sorts the list. Returns 0 or
- * -ENOMEM; the caller frees *@table, which has *@lines lines.
- */
-int peers_build(struct peers *peers, enum inner inner, enum family outer, void **table,
-		size_t *lines);
-
-/* The list that a table of @lines lines was made from. Returns 0, -ENOMEM, or -EPROTO: it is none.
- */
-int peers_read(const void *table, size_t lines, enum inner inner, enum family outer,
-	       struct peers *peers);
 
 #endif

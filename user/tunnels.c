@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "peer_image.h"
+
 static const char *const map_names[] = {
 	"tunnels",   "endpoints4", "endpoints6", "slots4",       "slots6", "ports",
 	"sequences", "cpu_state",  "drops",      "path_mtus",    "config", "devices",

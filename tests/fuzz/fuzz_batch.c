@@ -11,6 +11,7 @@
 
 #include "batch.h"
 #include "model_peers.h"
+#include "peer_image.h"
 
 #include <linux/if_arp.h>
 

@@ -89,7 +89,7 @@ bad "unknown tunnel, show" 1 "tun9" peer show tun9
 bad "a device that is no tunnel" 1 "eth1" peer add eth1 10.3.0.0/16 via 10.1.1.7
 bad "missing file" 1 "/nowhere" peer load tun1 /nowhere
 bad "a directory" 1 "/run" peer load tun1 /run
-bad "file with a duplicate" 1 "line 3: 10.3.0.0/16" peer load tun1 \
+bad "file with a duplicate" 2 "line 3: 10.3.0.0/16" peer load tun1 \
 	<(printf '10.3.0.0/16 via 10.1.1.7\n\n10.3.0.0/16 via 10.1.1.8\n')
 bad "file with a zero byte" 2 "zero byte" peer load tun1 <(printf '10.3.0.0/16 via 10.1.1.7\n\0')
 bad "remote where peers are" 1 "peers" tunnel change tun1 remote 10.1.1.9

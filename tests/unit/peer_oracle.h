@@ -9,7 +9,7 @@
 #include <arpa/inet.h>
 
 #include "fixture.h"
-#include "peers.h"
+#include "peer_image.h"
 
 typedef unsigned __int128 number;
 
