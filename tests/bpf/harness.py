@@ -50,16 +50,16 @@ def run_all(scene):
     return failed
 
 
-def few(cases, seed=1, least=5):
-    """All of @cases, or when time is short a tenth of them, or the @least, always the same."""
+def few(cases, seed=1, least=3):
+    """All of @cases, or when time is short a twentieth of them, or the @least, always the same."""
     cases = list(cases)
     if not QUICK:
         return cases
-    return random.Random(seed).sample(cases, max(len(cases) // 10, min(len(cases), least)))
+    return random.Random(seed).sample(cases, max(len(cases) // 20, min(len(cases), least)))
 
 
 def times(count):
-    return count // 10 if QUICK else count
+    return count // 30 if QUICK else count
 
 
 def expect(what, got, want):

@@ -298,7 +298,7 @@ def arrive(run, tunnel, kind, source, remote, verdict, wrap=""):
 @test("peers/decap")
 def decap(scene):
     """Every mode, at the edges of every prefix: from its owner, from another, bare and wrapped."""
-    for mode in few(MODES, least=3):
+    for mode in few(MODES):
         tunnel = any_tunnel(mode)
         tunnel.peers = nested(tunnel)
         if not tunnel.peers:
