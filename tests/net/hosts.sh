@@ -235,7 +235,7 @@ thousand()
 {
 	local i n
 
-	n=$(quick 1000 100)
+	n=$(quick 1000 250)
 	two_hosts
 	for ((i = 1; i <= n; i++)); do
 		echo "tunnel add t$i mode ipip local 10.1.1.5 remote 10.3.$((i / 250)).$((i % 250 + 1)) dev eth0"
@@ -252,6 +252,6 @@ thousand()
 	run xt a flush
 	equal "devices after flush" "$(devices a | tr '\n' ' ')" "eth0 lo "
 }
-check "$(quick 1000 100) tunnels" thousand
+check "$(quick 1000 250) tunnels" thousand
 
 finish
