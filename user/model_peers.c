@@ -139,11 +139,6 @@ bool entry_has_peers(const struct tunnel_entry *entry, size_t i)
 	return entry->port && entry->record.flags & peer_table_flag(i);
 }
 
-bool entry_has_any_peers(const struct tunnel_entry *entry)
-{
-	return entry_has_peers(entry, 0) || entry_has_peers(entry, 1);
-}
-
 /* The list of a table that only the kernel has. */
 static int peers_fetch(const struct model *model, const struct tunnel_entry *entry, size_t i,
 		       struct peers *list)

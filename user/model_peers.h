@@ -37,9 +37,8 @@ void peer_print(const struct peer *peer, enum inner inner, int via_af, FILE *out
 int model_peers(const struct model *model, struct tunnel_entry *entry, enum inner inner,
 		struct peers **list, struct error *err);
 
-/* Whether @entry has peers in table @i, or in any. */
+/* Whether @entry has peers in table @i. */
 bool entry_has_peers(const struct tunnel_entry *entry, size_t i);
-bool entry_has_any_peers(const struct tunnel_entry *entry);
 
 /* Refuse peers that a tunnel of @spec cannot have: with a fixed remote, of a family that its mode
  * does not carry. */
