@@ -8,7 +8,7 @@ import struct
 from arrivals import from_remote, port_commands
 from damage import PACKETS, Batch, damage_bit, damage_byte, damage_cut, damage_grow, damaged
 from departures import unknown
-from harness import Failure, Skip, test, times
+from harness import Failure, few, test, times
 from modes import ETH_PROTO, ModeTunnel, inner_of, outer_packet, too_big6_error
 from oracle import ETH_HLEN, frame, icmp_answers, too_big_error
 from plan import Plan, Receiver
@@ -35,16 +35,16 @@ PORTS = [(4, 5555, "gue"), (4, 7777, 4), (4, 7778, 41), (4, 7779, 137), (4, 7747
 
 def whole_frames(tunnels, wraps, us):
     """Frames that are right, for every tunnel, kind, wrap and checksum."""
-    numbers = itertools.count(1)
-    for tunnel, wrap, csum in itertools.product(tunnels, wraps, (False, True)):
+    cases = [(tunnel, kind, *how) for tunnel in tunnels for kind in tunnel.kinds
+             for how in itertools.product(wraps, (False, True), (0, 1, 2), (None, 4), (60, 61, 200))]
+    for number, case in enumerate(few(cases, least=60), 1):
+        tunnel, kind, wrap, csum, tos, limit, length = case
         if tunnel.remote == "any":
             remote = REMOTES[3] if tunnel.family == 4 else REMOTES6[3]
             tunnel = ModeTunnel(**{**vars(tunnel), "remote": remote})
-        for kind, tos, limit in itertools.product(tunnel.kinds, (0, 1, 2), (None, 4)):
-            for length in (60, 61, 200):
-                packet = from_remote(tunnel, kind, inner_of(kind, length, tos=tos), wrap,
-                                     number=next(numbers), wrap_csum=csum, limit=limit, tos=tos)
-                yield frame(packet, us, NEIGHBOUR, 0x0800 if tunnel.family == 4 else 0x86dd)
+        packet = from_remote(tunnel, kind, inner_of(kind, length, tos=tos), wrap,
+                             number=number, wrap_csum=csum, limit=limit, tos=tos)
+        yield frame(packet, us, NEIGHBOUR, 0x0800 if tunnel.family == 4 else 0x86dd)
 
 
 def field_damage(rng, data, places, values):
@@ -89,17 +89,12 @@ COMMON = [damage_byte, damage_bit, damage_bit, damage_cut, damage_grow]
 def hostile(scene, tunnels, wraps, damages, least, linear=None):
     """@linear: how many bytes of a frame lie in one piece, as a function of the chance."""
     scene.configure(*port_commands(PORTS), *(tunnel.command() for tunnel in tunnels))
+    if linear:
+        scene.pieces_wanted()
     planner = Receiver(tunnels, PORTS, scene.mac, {tunnel.name: mac(tunnel.name)
                                                    for tunnel in tunnels})
     rng, whole = random.Random(SEED), list(whole_frames(tunnels, wraps, scene.mac))
     batch, refused = Batch(scene, "rx"), 0
-    if linear:
-        try:
-            scene.decap(whole[0], linear=60)
-        except OSError as error:
-            raise Skip("this kernel's test runs cannot make such packets") from error
-        planner.plan(whole[0])
-        scene.counters()
     for _ in range(times(PACKETS)):
         data = damaged(rng, whole, COMMON + damages)
         how = {"linear": min(linear(rng), len(data))} if linear else {}
