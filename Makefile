@@ -22,7 +22,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/t
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 
 BUILD_PACKAGES := gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libmnl-dev libjansson-dev linux-libc-dev libc6-dev pkg-config
-TEST_PACKAGES := jq libcmocka-dev python3 python3-scapy iproute2 iputils-ping iputils-arping tcpdump iperf3 strace ethtool procps \
+TEST_PACKAGES := jq groff-base libcmocka-dev python3 python3-scapy iproute2 iputils-ping iputils-arping tcpdump iperf3 strace ethtool procps \
 	util-linux netcat-openbsd busybox-static cpio zstd xz-utils qemu-system-x86 kmod libclang-rt-14-dev ca-certificates
 
 Q := $(if $(V),,@)
@@ -92,9 +92,12 @@ install: all ## install the command, its manual and its completion below DESTDIR
 	install -D -m 755 $(BUILD)/xtun $(DESTDIR)$(PREFIX)/sbin/xtun
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	$(BUILD)/xtun completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/xtun
+	install -d $(DESTDIR)$(PREFIX)/share/man/man8
+	$(BUILD)/xtun manual > $(DESTDIR)$(PREFIX)/share/man/man8/xtun.8
 
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(PREFIX)/sbin/xtun $(DESTDIR)$(PREFIX)/share/bash-completion/completions/xtun
+	rm -f $(DESTDIR)$(PREFIX)/sbin/xtun $(DESTDIR)$(PREFIX)/share/bash-completion/completions/xtun \
+		$(DESTDIR)$(PREFIX)/share/man/man8/xtun.8
 
 completion: all ## print the bash completion script
 	@$(BUILD)/xtun completion bash

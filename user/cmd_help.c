@@ -6,9 +6,19 @@
 #include "output.h"
 #include "verbs.h"
 
-#ifndef XTUN_VERSION
-#define XTUN_VERSION "unknown"
-#endif
+static const struct option_row option_rows[] = {
+	{ "-n NETNS", "work in that network namespace, as `ip -n`" },
+	{ "-b FILE", "carry out the commands in FILE, all of them or none" },
+	{ "-j", "print JSON" },
+	{ "-s", "with counters" },
+	{ "-d", "with details" },
+	{ "-4, -6", "the outer family, where the rest does not say it (fou)" },
+};
+
+const struct option_row *option_row(size_t i)
+{
+	return i < sizeof(option_rows) / sizeof(option_rows[0]) ? &option_rows[i] : NULL;
+}
 
 int version_run(const struct options *options, struct args *args, struct error *err)
 {
@@ -54,20 +64,17 @@ void help_verb(const struct verb *verb, FILE *out)
 
 void help_overview(FILE *out)
 {
+	const struct option_row *option;
 	const struct verb *verb;
 	char title[64];
 	size_t i;
 
 	fputs("Usage: xtun [OPTIONS] COMMAND, or xtun [OPTIONS] -b FILE\n"
-	      "Tunnels out of BPF, in the words of iproute2.\n"
-	      "  -n NETNS   work in that network namespace, as `ip -n`\n"
-	      "  -b FILE    carry out the commands in FILE, all of them or none\n"
-	      "  -j         print JSON\n"
-	      "  -s         with counters\n"
-	      "  -d         with details\n"
-	      "  -4, -6     the outer family, where the rest does not say it (fou)\n"
-	      "Commands:\n",
+	      "Tunnels out of BPF, in the words of iproute2.\n",
 	      out);
+	for (i = 0; (option = option_row(i)); i++)
+		fprintf(out, "  %-10s %s\n", option->usage, option->help);
+	fputs("Commands:\n", out);
 	for (i = 0; (verb = verb_row(i)); i++)
 		fprintf(out, "  %-16s %s\n", verb_title(verb, title), verb->help);
 	fputs("`xtun help COMMAND` tells more, `xtun help modes` and `xtun help drops` list both.\n"

@@ -138,6 +138,10 @@ static const struct verb verbs[] = {
 	  .synopsis = "bash",
 	  .run = completion_run,
 	  .help = "print a completion script for the shell" },
+	{ .object = "manual",
+	  .synopsis = "",
+	  .run = manual_run,
+	  .help = "print the manual page, xtun(8), for `man -l`" },
 	{ .object = "version", .synopsis = "", .run = version_run, .help = "print the version" },
 };
 

@@ -30,6 +30,18 @@ struct verb {
 	int (*run)(const struct options *options, struct args *args, struct error *err);
 };
 
+/* The options as help tells of them. */
+struct option_row {
+	const char *usage, *help;
+};
+
+/* Row @i, NULL behind the last. */
+const struct option_row *option_row(size_t i);
+
+#ifndef XTUN_VERSION
+#define XTUN_VERSION "unknown"
+#endif
+
 /* The outer family that the options -4 and -6 name, for verbs whose words do not tell. */
 extern enum family verbs_family;
 
@@ -93,6 +105,9 @@ int config_format(struct model *model, struct args *args, struct error *err);
 int help_run(const struct options *options, struct args *args, struct error *err);
 int version_run(const struct options *options, struct args *args, struct error *err);
 int completion_run(const struct options *options, struct args *args, struct error *err);
+
+/* cmd_manual.c */
+int manual_run(const struct options *options, struct args *args, struct error *err);
 
 /* Write `xtun tunnel add NAME [mode MODE] ...` and what it means. */
 void help_verb(const struct verb *verb, FILE *out);

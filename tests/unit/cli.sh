@@ -97,6 +97,25 @@ help_is_completion()
 	done
 }
 
+# The manual tells of every command, keyword, mode and drop reason, and roff has nothing to say about it.
+manual()
+{
+	local entries title word
+
+	"$XTUN" manual >"$tmp/manual" || die "status $?"
+	entries=$(sed -n '/^\.TP$/{n;s/^\\fB\(.*\)\\fR$/\1 /;s/\\-/-/g;p}' "$tmp/manual")
+	while read -r title; do
+		grep -qF "xtun $title " <<< "$entries" || die "no command $title"
+	done < <(titles)
+	for word in $(help_keywords tunnel add) \
+		$("$XTUN" help modes | awk '{ print $1 }') $("$XTUN" help drops | awk '{ print $1 }'); do
+		grep -q "^$word " <<< "$entries" || die "no entry $word"
+	done
+	command -v groff >/dev/null || skip_test "no groff"
+	groff -ww -man -Tascii "$tmp/manual" 2>"$tmp/err" >/dev/null || die "groff: status $?"
+	[ ! -s "$tmp/err" ] || die "groff: $(head -n 1 "$tmp/err")"
+}
+
 no_arguments()
 {
 	"$XTUN" >"$tmp/out" 2>"$tmp/err"
@@ -354,6 +373,7 @@ full_output()
 check help_status help_status
 check help_unknown help_unknown
 check help_is_completion help_is_completion
+check manual manual
 check no_arguments no_arguments
 check version version
 check completion_script completion_script
