@@ -46,7 +46,7 @@ static long checksum_step(__u32 i, struct checksum_walk *walk)
 	/* For the verifier: one less is 0..511, and so this is 1..512. */
 	last = (len - 1) & (CHECKSUM_PIECE - 1);
 	asm volatile("" : "+r"(last));
-	if (bpf_skb_load_bytes(walk->ctx, walk->at, buffer->bytes, last + 1))
+	if (ctx_load_bytes(walk->ctx, walk->at, buffer->bytes, last + 1))
 		return 1;
 	*(__u32 *)(buffer->bytes + last + 1) = 0;
 	sum = bpf_csum_diff(NULL, 0, (__be32 *)buffer->bytes, (last + 4) & 0x3fc, walk->sum);
@@ -88,10 +88,10 @@ __noinline bool checksum_pseudo(ctx_t *ctx, __u32 at, __u32 len, __u8 ip_proto, 
 	} pseudo = { .len = bpf_htonl(len), .proto = bpf_htonl(ip_proto) };
 	__u8 version;
 
-	if (!sum || bpf_skb_load_bytes(ctx, at, &version, 1))
+	if (!sum || ctx_load_bytes(ctx, at, &version, 1))
 		return false;
-	if (version >> 4 == 4 ? bpf_skb_load_bytes(ctx, at + 12, pseudo.addresses, 8)
-			      : bpf_skb_load_bytes(ctx, at + 8, pseudo.addresses, 32))
+	if (version >> 4 == 4 ? ctx_load_bytes(ctx, at + 12, pseudo.addresses, 8)
+			      : ctx_load_bytes(ctx, at + 8, pseudo.addresses, 32))
 		return false;
 	*sum = bpf_csum_diff(NULL, 0, (__be32 *)&pseudo, sizeof(pseudo), 0);
 	return true;

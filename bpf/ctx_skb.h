@@ -6,7 +6,7 @@
 #ifndef XTUN_CTX_SKB_H
 #define XTUN_CTX_SKB_H
 
-#include "common.h"
+#include "handoff.h"
 
 /* A macro and not a typedef: BPF programs take the context's type by its tag. */
 #define ctx_t struct __sk_buff
@@ -28,6 +28,12 @@ static __always_inline int ctx_verdict(int verdict)
 static __always_inline __u32 ctx_len(const ctx_t *ctx)
 {
 	return ctx->len;
+}
+
+/* Whether there are @len bytes of the packet. */
+static __always_inline bool ctx_holds(const ctx_t *ctx, __u32 len)
+{
+	return len <= ctx->len;
 }
 
 /* Bytes of payload per segment, 0 for a packet that is its own wire frame. */
@@ -106,6 +112,23 @@ static __always_inline void *ctx_at(ctx_t *ctx, __u32 at, __u32 len)
 	return data + len <= ctx_end(ctx) ? data : NULL;
 }
 
+/* Copy @len bytes at @at out of the packet, or into it, wherever they lie. */
+static __always_inline int ctx_load_bytes(const ctx_t *ctx, __u32 at, void *to, __u32 len)
+{
+	return bpf_skb_load_bytes(ctx, at, to, len);
+}
+
+static __always_inline int ctx_store_bytes(ctx_t *ctx, __u32 at, const void *from, __u32 len)
+{
+	return bpf_skb_store_bytes(ctx, at, from, len, 0);
+}
+
+/* The bytes of the packet add up to @sum more than before. */
+static __always_inline void ctx_csum_update(ctx_t *ctx, __u32 sum)
+{
+	bpf_csum_update(ctx, sum);
+}
+
 /*
  * Make room for @len bytes behind the Ethernet header, as an outer header of @flags
  * (BPF_F_ADJ_ROOM_ENCAP_*). The kernel notes where the inner packet begins and how to segment it.
@@ -140,17 +163,6 @@ static __always_inline int ctx_pop(ctx_t *ctx, __u32 len, __u64 flags, bool stri
 	return err;
 }
 
-/* As ctx_pop() for a packet of one segment. */
-static __always_inline int ctx_pop_plain(ctx_t *ctx, __u32 len)
-{
-	if (unlikely(bpf_skb_adjust_room(ctx, -(__s32)len, BPF_ADJ_ROOM_MAC,
-					 BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET)))
-		return -1;
-	if (unlikely(ctx->hash))
-		bpf_set_hash_invalid(ctx);
-	return 0;
-}
-
 /*
  * Make the stack take the packet for one of @eth_proto, and its Ethernet header say so. No helper
  * changes the kind of a packet but those for VLAN tags: the first tag of two goes into the packet,
@@ -179,6 +191,59 @@ static __always_inline __u32 ctx_hash(const ctx_t *ctx)
 static __always_inline int ctx_trim(ctx_t *ctx, __u32 len)
 {
 	return bpf_skb_change_tail(ctx, len, 0);
+}
+
+/*
+ * The end of the short way in: take @hlen bytes off behind the Ethernet header of a packet of one
+ * segment, and give the rest to the anchor of @end. @eth_proto: what the inner packet is. Returns a
+ * verdict, or -1 when that does not go; all that may have changed then is the Ethernet header.
+ */
+static __always_inline int ctx_arrive(ctx_t *ctx, const struct endpoint *end, __u32 hlen,
+				      __be16 eth_proto)
+{
+	struct ethhdr *eth = ctx_begin(ctx);
+
+	if ((void *)(eth + 1) > ctx_end(ctx))
+		return -1;
+	eth->h_proto = eth_proto;
+	*(__u32 *)eth->h_dest = *(const __u32 *)end->mac;
+	*(__u16 *)(eth->h_dest + 4) = *(const __u16 *)(end->mac + 4);
+	if (unlikely(bpf_skb_adjust_room(ctx, -(__s32)hlen, BPF_ADJ_ROOM_MAC,
+					 BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET)))
+		return -1;
+	if (unlikely(ctx->hash))
+		bpf_set_hash_invalid(ctx);
+	return bpf_redirect(end->rx_ifindex, end->rx_flags);
+}
+
+/*
+ * Carry out what XDP noted about the packet, if it did. Nothing is written to the packet before:
+ * a program that does has the kernel copy packets that somebody else holds too (packet sockets),
+ * and the note would be lost. Returns a verdict.
+ */
+static __always_inline int ctx_handoff(ctx_t *ctx)
+{
+	const struct ethhdr *eth = ctx_begin(ctx);
+	const struct handoff *note;
+	__u32 ifindex, flags;
+
+	asm volatile("%0 = *(u32 *)(%1 + %2)"
+		     : "=r"(note)
+		     : "r"(ctx), "i"(__builtin_offsetof(ctx_t, data_meta)));
+	if (likely((void *)(note + 1) > (void *)eth) || (void *)(eth + 1) > ctx_end(ctx))
+		return CTX_NEXT;
+	if (note->magic != HANDOFF_MAGIC ||
+	    *(const __u32 *)note->mac != *(const __u32 *)eth->h_dest ||
+	    *(const __u16 *)(note->mac + 4) != *(const __u16 *)(eth->h_dest + 4))
+		return CTX_NEXT;
+	/* The tag was hidden from XDP: the frame was none of this device. */
+	if (unlikely(ctx->vlan_present))
+		return drop_count(note->id, REFUSE(vlan), CTX_DROP);
+	ifindex = note->ifindex;
+	flags = note->flags;
+	if (ctx->hash)
+		bpf_set_hash_invalid(ctx);
+	return bpf_redirect(ifindex, flags);
 }
 
 static __always_inline int ctx_redirect(__u32 ifindex, __u32 flags)

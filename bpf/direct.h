@@ -42,16 +42,16 @@ static __always_inline int direct_pop(ctx_t *ctx, enum family family, const stru
 {
 	const __u32 need = kind == INNER_IPV4 ? IPV4_HLEN : IPV6_HLEN;
 	const __u8 *inner = head + WIRE_ETH_HLEN + hlen;
-	struct ethhdr *eth = head;
 	struct cpu_state *state;
 	__u32 inner_len;
+	int verdict;
 
 	/* The kind is allowed, and there are no flags: two bytes side by side. */
 	if (unlikely((*(const __be16 *)&end->inner & bpf_htons(kind << 8 | 0xff)) !=
 		     bpf_htons(kind << 8)))
 		return DIRECT_NOT;
-	if (unlikely(len < hlen + need || len + WIRE_ETH_HLEN > ctx_len(ctx) || ctx_gso_size(ctx) ||
-		     (void *)inner + need > ctx_end(ctx)))
+	if (unlikely(len < hlen + need || !ctx_holds(ctx, len + WIRE_ETH_HLEN) ||
+		     ctx_gso_size(ctx) || (void *)inner + need > ctx_end(ctx)))
 		return DIRECT_NOT;
 	len -= hlen;
 	if (kind == INNER_IPV4)
@@ -60,22 +60,19 @@ static __always_inline int direct_pop(ctx_t *ctx, enum family family, const stru
 		inner_len = bpf_ntohs(((const struct ipv6hdr *)inner)->payload_len) + IPV6_HLEN;
 	if (unlikely((*inner & 0xf0) != (kind == INNER_IPV4 ? 4 << 4 : 6 << 4) || inner_len > len))
 		return DIRECT_NOT;
-	if ((family == FAMILY_IPV6) != (kind == INNER_IPV6)) {
-		/* What these need besides is in decap_packet(). */
-		if (unlikely(!end->rx_flags || (family == FAMILY_IPV6 && len < IPV6_HLEN)))
-			return DIRECT_NOT;
-		eth->h_proto = kind_eth_proto(kind);
-	}
-	*(__u32 *)eth->h_dest = *(const __u32 *)end->mac;
-	*(__u16 *)(eth->h_dest + 4) = *(const __u16 *)(end->mac + 4);
-	if (unlikely(ctx_pop_plain(ctx, hlen)))
+	/* What these need besides is in decap_packet(). */
+	if ((family == FAMILY_IPV6) != (kind == INNER_IPV6) &&
+	    unlikely(!end->rx_flags || (family == FAMILY_IPV6 && len < IPV6_HLEN)))
+		return DIRECT_NOT;
+	verdict = ctx_arrive(ctx, end, hlen, kind_eth_proto(kind));
+	if (unlikely(verdict < 0))
 		return DIRECT_NOT;
 	state = bpf_map_lookup_elem(&cpu_state, &end->id);
 	if (likely(state)) {
 		state->rx_packets++;
 		state->rx_bytes += len;
 	}
-	return ctx_redirect(end->rx_ifindex, end->rx_flags);
+	return verdict;
 }
 
 /* A packet over IPv4 with @hlen bytes of headers. */

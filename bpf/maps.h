@@ -149,6 +149,13 @@ struct {
 	__type(value, struct device);
 } devices SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, XDP_DEVICES);
+	__type(key, __u32);
+	__type(value, struct xdp_device);
+} xdp_devices SEC(".maps");
+
 /*
  * Tells whether the namespace still lives: its one element is the namespace's loopback device, and
  * the kernel empties a devmap's element when that device goes (dev_map_notification()). Nothing is

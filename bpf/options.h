@@ -53,7 +53,7 @@ __noinline int options_check(ctx_t *ctx, __u32 hlen)
 	__s64 sum;
 
 	if (len >= OPTIONS_MAX ||
-	    bpf_skb_load_bytes(ctx, WIRE_ETH_HLEN + IPV4_HLEN, walk.bytes, len + 1))
+	    ctx_load_bytes(ctx, WIRE_ETH_HLEN + IPV4_HLEN, walk.bytes, len + 1))
 		return REFUSE(outer_length);
 	walk.len = len + 1;
 	head = ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN);

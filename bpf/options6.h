@@ -78,13 +78,13 @@ __noinline int options6_read(ctx_t *ctx, __u32 at, struct options6 *options)
 		options->limit = bytes[4];
 		return 0;
 	}
-	if (bpf_skb_load_bytes(ctx, at, walk.bytes, 8))
+	if (ctx_load_bytes(ctx, at, walk.bytes, 8))
 		return -1;
 	len = (walk.bytes[1] + 1) * 8;
 	if (len > OPTIONS6_MAX)
 		return -1;
 	/* For the verifier: 8..64. */
-	if (bpf_skb_load_bytes(ctx, at, walk.bytes, (walk.bytes[1] & 7) * 8 + 8))
+	if (ctx_load_bytes(ctx, at, walk.bytes, (walk.bytes[1] & 7) * 8 + 8))
 		return -1;
 	walk.len = len;
 	bpf_loop(OPTIONS6_MAX, options6_step, &walk, 0);

@@ -268,7 +268,7 @@ static __always_inline void ipv6_set_tos(ctx_t *ctx, struct ipv6hdr *ip, __u8 to
 	__be32 after = (before & ~bpf_htonl(0xff << 20)) | bpf_htonl((__u32)tos << 20);
 
 	*(__be32 *)ip = after;
-	bpf_csum_update(ctx, checksum_add(after, ~before));
+	ctx_csum_update(ctx, checksum_add(after, ~before));
 }
 
 #endif

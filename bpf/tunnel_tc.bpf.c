@@ -17,4 +17,11 @@ int xtun_decap(ctx_t *ctx)
 	return ctx_verdict(decap(ctx));
 }
 
+/* In front of it, where XDP took headers off. */
+SEC("tc")
+int xtun_handoff(ctx_t *ctx)
+{
+	return ctx_verdict(ctx_handoff(ctx));
+}
+
 char LICENSE[] SEC("license") = "GPL";

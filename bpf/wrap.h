@@ -66,8 +66,8 @@ __noinline int wrap_finish(ctx_t *ctx, __u32 at, __u32 inner_at, __u8 kind)
 	    !checksum_outer(ctx, at, inner_at, kind, &sum))
 		return REFUSE(push_failed);
 	check = checksum_fold(sum) ?: 0xffff; /* zero means none, RFC 768 */
-	return bpf_skb_store_bytes(ctx, at + __builtin_offsetof(struct udphdr, check), &check,
-				   sizeof(check), 0)
+	return ctx_store_bytes(ctx, at + __builtin_offsetof(struct udphdr, check), &check,
+			       sizeof(check))
 		       ? REFUSE(push_failed)
 		       : 0;
 }

@@ -35,7 +35,8 @@
 	  "the outer source is not the remote of any tunnel at the local address")                 \
 	X(ecn, RX, "congestion was marked outside on a packet whose sender does not know ECN")     \
 	X(pop_failed, RX, "the kernel refused to remove the outer header")                         \
-	X(wrong_peer, RX, "the outer source is not the peer that owns the inner source")
+	X(wrong_peer, RX, "the outer source is not the peer that owns the inner source")           \
+	X(vlan, RX, "XDP took it out of a tagged frame whose tag the device hid from XDP")
 
 /* clang-format off */
 enum drop {

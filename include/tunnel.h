@@ -21,7 +21,7 @@
 #include <linux/types.h>
 #endif
 
-#define TUNNEL_LAYOUT 3
+#define TUNNEL_LAYOUT 4
 
 enum family { FAMILY_IPV4, FAMILY_IPV6, FAMILY_MAX };
 enum wrap { WRAP_NONE, WRAP_FOU, WRAP_GUE, WRAP_MAX };
@@ -313,9 +313,15 @@ struct path_mtu {
 };
 
 enum device_flags {
-	DEVICE_MANUAL = 1 << 0, /* by `xtun attach`: stays until `xtun detach` */
-	DEVICE_CLSACT = 1 << 1, /* attached as a clsact filter, for kernels without tcx */
-	DEVICE_QDISC = 1 << 2,  /* the clsact qdisc is ours to remove */
+	DEVICE_MANUAL = 1 << 0,  /* by `xtun attach`: stays until `xtun detach` */
+	DEVICE_CLSACT = 1 << 1,  /* attached as a clsact filter, for kernels without tcx */
+	DEVICE_QDISC = 1 << 2,   /* the clsact qdisc is ours to remove */
+	DEVICE_XDP = 1 << 3,     /* and XDP in front of tc */
+	DEVICE_GENERIC = 1 << 4, /* by the stack, and not by the driver */
+	DEVICE_FRAGS = 1 << 5,   /* the driver hands over packets in several buffers */
+
+	/* What the user chose; the rest was found out. */
+	DEVICE_CHOSEN = DEVICE_MANUAL | DEVICE_XDP | DEVICE_GENERIC,
 };
 
 /* An underlay device that the decapsulating program watches; the map `devices` has it under its
@@ -323,6 +329,25 @@ enum device_flags {
 struct device {
 	__u32 flags; /* enum device_flags */
 };
+
+/*
+ * What the program at XDP has to know of its device: an element of the array `xdp_devices`, at
+ * xdp_device_slot(). Two devices of one slot cannot both have XDP.
+ */
+struct xdp_device {
+	__u32 ifindex;   /* 0: free */
+	__u32 frame_max; /* bytes of the longest frame; what is longer was put together by GRO */
+	__u8 mac[6];
+	__u8 pad[2];
+};
+_Static_assert(sizeof(struct xdp_device) == 16, "struct xdp_device is part of the layout");
+
+enum { XDP_DEVICES = 256 };
+
+static inline __u32 xdp_device_slot(__u32 ifindex)
+{
+	return ifindex % XDP_DEVICES;
+}
 
 /* Sizes of the maps. Hash maps without preallocation: memory follows the number of tunnels. */
 enum {

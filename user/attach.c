@@ -23,13 +23,18 @@ enum {
 	/* Our filters on kernels without tcx; the handle says "xtun". */
 	FILTER_HANDLE = 0x7874756e,
 	FILTER_PRIORITY = 0x7800,
+	/* BPF_F_BEFORE of tcx: in front of all others */
+	TCX_BEFORE = 1 << 3,
 };
 
-#define LINK_PORT   "port-"
-#define LINK_DEVICE "device-"
+/* In which order ours run at one device. */
+enum place { PLACE_FIRST, PLACE_SECOND };
 
-/* Whether the link pinned as @name is attached to a device. One whose device is gone is removed. */
-static bool link_alive(struct state *state, const char *name)
+#define LINK_PORT    "port-"
+#define LINK_DEVICE  "device-"
+#define LINK_HANDOFF "handoff-"
+
+bool link_alive(struct state *state, const char *name)
 {
 	struct bpf_link_info info = {};
 	__u32 len = sizeof(info);
@@ -47,14 +52,12 @@ static bool link_alive(struct state *state, const char *name)
 	return false;
 }
 
-/*
- * Detach the link pinned as @name, and remove it. Its last reference would do the same, but some time
- * later, and until then the kernel refuses the same program at the same device.
- */
-static int link_detach(struct state *state, const char *name)
+int link_detach(struct state *state, const char *name)
 {
 	int fd = pin_get(state->dir, name);
 
+	/* Its last reference would do the same, but some time later, and until then the kernel
+	 * refuses the same program at the same device. */
 	if (fd >= 0) {
 		bpf_link_detach(fd);
 		close(fd);
@@ -62,10 +65,11 @@ static int link_detach(struct state *state, const char *name)
 	return unlinkat(state->dir, name, 0) && errno != ENOENT ? -errno : 0;
 }
 
-static int link_attach(struct state *state, int prog, __u32 ifindex, enum bpf_attach_type type,
-		       const char *name)
+int link_attach(struct state *state, int prog, __u32 ifindex, enum bpf_attach_type type,
+		__u32 flags, const char *name)
 {
-	int fd = bpf_link_create(prog, ifindex, type, NULL), ret;
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = flags);
+	int fd = bpf_link_create(prog, ifindex, type, &opts), ret;
 
 	if (fd < 0)
 		return fd;
@@ -87,12 +91,14 @@ static __u32 program_id(int prog)
  * made the clsact. libbpf wants the padding of its structures to be zero, which LIBBPF_OPTS sees
  * to.
  */
-static int clsact_attach(int prog, __u32 ifindex, bool ingress, bool *qdisc)
+static int clsact_attach(int prog, __u32 ifindex, bool ingress, enum place place, bool *qdisc)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
 		    .attach_point = ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
-	LIBBPF_OPTS(bpf_tc_opts, found, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE,
+		    .priority = FILTER_PRIORITY + place);
+	LIBBPF_OPTS(bpf_tc_opts, found, .handle = FILTER_HANDLE,
+		    .priority = FILTER_PRIORITY + place);
 	int ret;
 
 	ret = bpf_tc_hook_create(&hook);
@@ -105,10 +111,11 @@ static int clsact_attach(int prog, __u32 ifindex, bool ingress, bool *qdisc)
 	return bpf_tc_attach(&hook, &opts);
 }
 
-static void clsact_detach(__u32 ifindex, bool qdisc)
+static void clsact_detach(__u32 ifindex, enum place place, bool qdisc)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE,
+		    .priority = FILTER_PRIORITY + place);
 
 	bpf_tc_detach(&hook, &opts);
 	if (!qdisc || netlink_has_filters(ifindex))
@@ -119,17 +126,18 @@ static void clsact_detach(__u32 ifindex, bool qdisc)
 
 /* tcx where the kernel has it. EINVAL is its answer to an attach type that it does not know. */
 static int program_attach(struct state *state, int prog, __u32 ifindex, bool ingress,
-			  const char *name, __u32 *flags)
+			  enum place place, const char *name, __u32 *flags)
 {
 	bool qdisc = false;
 	int ret = -EINVAL;
 
 	if (!(*flags & DEVICE_CLSACT))
 		ret = link_attach(state, prog, ifindex,
-				  ingress ? ATTACH_TCX_INGRESS : ATTACH_TCX_EGRESS, name);
+				  ingress ? ATTACH_TCX_INGRESS : ATTACH_TCX_EGRESS,
+				  place == PLACE_FIRST ? TCX_BEFORE : 0, name);
 	if (ret != -EINVAL)
 		return ret;
-	ret = clsact_attach(prog, ifindex, ingress, &qdisc);
+	ret = clsact_attach(prog, ifindex, ingress, place, &qdisc);
 	if (!ret)
 		*flags |= DEVICE_CLSACT | (qdisc ? DEVICE_QDISC : 0);
 	return ret;
@@ -145,10 +153,10 @@ int port_attach(struct state *state, const struct anchor *anchor, struct error *
 	if (link_alive(state, name))
 		return 0;
 	if (anchor->hook == HOOK_NETKIT)
-		ret = link_attach(state, state->encap, anchor->attached, ATTACH_NETKIT, name);
+		ret = link_attach(state, state->encap, anchor->attached, ATTACH_NETKIT, 0, name);
 	else
 		ret = program_attach(state, state->encap, anchor->attached,
-				     anchor->hook == HOOK_TC_INGRESS, name, &flags);
+				     anchor->hook == HOOK_TC_INGRESS, PLACE_SECOND, name, &flags);
 	return ret ? refuse_kernel(err, ret, "attaching to the tunnel's device") : 0;
 }
 
@@ -176,12 +184,12 @@ int device_attach(struct state *state, __u32 ifindex, const char *device, __u32 
 	snprintf(name, sizeof(name), LINK_DEVICE "%u", ifindex);
 	if (link_alive(state, name))
 		return 0;
-	ret = program_attach(state, state->decap, ifindex, true, name, flags);
+	ret = program_attach(state, state->decap, ifindex, true, PLACE_SECOND, name, flags);
 	if (ret == -EEXIST)
 		return refuse(err, ret,
 			      "%s: another program has tc filter handle %#x priority %d; remove it "
 			      "with `tc filter del dev %s ingress`",
-			      device, FILTER_HANDLE, FILTER_PRIORITY, device);
+			      device, FILTER_HANDLE, FILTER_PRIORITY + PLACE_SECOND, device);
 	return ret ? refuse_kernel(err, ret, "%s: attaching at tc ingress", device) : 0;
 }
 
@@ -192,8 +200,35 @@ int device_detach(struct state *state, __u32 ifindex, const char *device, __u32 
 	int ret;
 
 	if (flags & DEVICE_CLSACT)
-		clsact_detach(ifindex, flags & DEVICE_QDISC);
+		clsact_detach(ifindex, PLACE_SECOND, flags & DEVICE_QDISC);
 	snprintf(name, sizeof(name), LINK_DEVICE "%u", ifindex);
 	ret = link_detach(state, name);
 	return ret ? refuse_kernel(err, ret, "%s: detaching", device) : 0;
+}
+
+int handoff_attach(struct state *state, __u32 ifindex, const char *device, __u32 flags,
+		   struct error *err)
+{
+	char name[32];
+	int ret;
+
+	snprintf(name, sizeof(name), LINK_HANDOFF "%u", ifindex);
+	if (link_alive(state, name))
+		return 0;
+	ret = program_attach(state, state->handoff, ifindex, true, PLACE_FIRST, name, &flags);
+	return ret ? refuse_kernel(err, ret, "%s: attaching at tc ingress behind XDP", device) : 0;
+}
+
+int handoff_detach(struct state *state, __u32 ifindex, const char *device, __u32 flags,
+		   struct error *err)
+{
+	char name[32];
+	int ret;
+
+	/* The qdisc stays for the decapsulating program. */
+	if (flags & DEVICE_CLSACT)
+		clsact_detach(ifindex, PLACE_FIRST, false);
+	snprintf(name, sizeof(name), LINK_HANDOFF "%u", ifindex);
+	ret = link_detach(state, name);
+	return ret ? refuse_kernel(err, ret, "%s: detaching behind XDP", device) : 0;
 }

@@ -3,6 +3,8 @@
 #ifndef XTUN_ATTACH_H
 #define XTUN_ATTACH_H
 
+#include <linux/bpf.h>
+
 #include "loader.h"
 
 /* Attach the encapsulating program to an anchor. It goes with the device. */
@@ -19,5 +21,23 @@ int device_attach(struct state *state, __u32 ifindex, const char *name, __u32 *f
 		  struct error *err);
 int device_detach(struct state *state, __u32 ifindex, const char *name, __u32 flags,
 		  struct error *err);
+
+/*
+ * Attach the program that takes over from XDP, in front of the decapsulating one, which is
+ * attached; and undo that. @flags: those of the device.
+ */
+int handoff_attach(struct state *state, __u32 ifindex, const char *name, __u32 flags,
+		   struct error *err);
+int handoff_detach(struct state *state, __u32 ifindex, const char *name, __u32 flags,
+		   struct error *err);
+
+/*
+ * Links, each pinned under a name. Whether it is attached to a device (one whose device is gone is
+ * removed); attach program @prog with @flags, and pin; detach, and remove the pin (absent is fine).
+ */
+bool link_alive(struct state *state, const char *name);
+int link_attach(struct state *state, int prog, __u32 ifindex, enum bpf_attach_type type,
+		__u32 flags, const char *name);
+int link_detach(struct state *state, const char *name);
 
 #endif

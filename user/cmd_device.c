@@ -6,8 +6,8 @@
 #include "output.h"
 #include "verbs.h"
 
-/* `[dev] DEV [tc]` */
-static int take_device(struct args *args, const char **dev, struct error *err)
+/* `[dev] DEV` */
+static int take_name(struct args *args, const char **dev, struct error *err)
 {
 	const char *word = args_next(args);
 
@@ -18,18 +18,48 @@ static int take_device(struct args *args, const char **dev, struct error *err)
 	if (parse_name(word, err))
 		return -EINVAL;
 	*dev = word;
-	if (args->count && !strcmp(args->words[0], "tc"))
-		args_next(args);
+	return 0;
+}
+
+static bool take_word(struct args *args, const char *word)
+{
+	if (!args->count || strcmp(args->words[0], word))
+		return false;
+	args_next(args);
+	return true;
+}
+
+/* `[dev] DEV [tc]` */
+static int take_device(struct args *args, const char **dev, struct error *err)
+{
+	if (take_name(args, dev, err))
+		return -EINVAL;
+	take_word(args, "tc");
+	return args_end(args, err);
+}
+
+/* `[tc | xdp [native|generic]]`. Native is what a plain `xdp` means: generic, which takes no work
+ * from the stack, is for those who ask for it. */
+static int take_hook(struct args *args, __u32 *flags, struct error *err)
+{
+	*flags = 0;
+	if (!take_word(args, "tc") && take_word(args, "xdp")) {
+		*flags = DEVICE_XDP;
+		if (!take_word(args, "native") && take_word(args, "generic"))
+			*flags |= DEVICE_GENERIC;
+	}
 	return args_end(args, err);
 }
 
 int device_add(struct model *model, struct args *args, struct error *err)
 {
 	const char *dev;
+	__u32 flags;
 	int ret;
 
-	ret = take_device(args, &dev, err);
-	return ret ?: model_attach(model, dev, err);
+	ret = take_name(args, &dev, err);
+	ret = ret ?: take_hook(args, &flags, err);
+	return ret ?: model_attach(model, dev, flags, err);
 }
 
 int device_del(struct model *model, struct args *args, struct error *err)

@@ -80,3 +80,15 @@ int ethtool_no_segmentation(const char *name)
 	close(fd);
 	return ret;
 }
+
+bool ethtool_hides_vlans(const char *name)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), ret;
+	struct ethtool_value flags = { .cmd = ETHTOOL_GFLAGS };
+
+	if (fd < 0)
+		return false;
+	ret = request(fd, name, &flags);
+	close(fd);
+	return !ret && flags.data & ETH_FLAG_RXVLAN;
+}

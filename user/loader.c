@@ -19,12 +19,16 @@
 #include "netlink.h"
 #include "sysctl.h"
 #include "tunnel_tc.skel.h"
+#include "tunnel_xdp.skel.h"
 
-#define UNFINISHED "new-"
-#define DISCARDED  "old-"
-#define JOURNAL    "journal"
-#define PIN_ENCAP  "encap"
-#define PIN_DECAP  "decap"
+#define UNFINISHED    "new-"
+#define DISCARDED     "old-"
+#define JOURNAL       "journal"
+#define PIN_ENCAP     "encap"
+#define PIN_DECAP     "decap"
+#define PIN_HANDOFF   "handoff"
+#define PIN_XDP       "xdp"
+#define PIN_XDP_FRAGS "xdp_frags"
 
 typedef char pin_path[128];
 
@@ -82,6 +86,18 @@ static int loader_print(enum libbpf_print_level level, const char *format, va_li
 	return 0;
 }
 
+const char *kernel_words(void)
+{
+	const char *words = strstr(loader_words, "message: ");
+
+	return words ? words + strlen("message: ") : loader_words;
+}
+
+void kernel_words_clear(void)
+{
+	loader_words[0] = 0;
+}
+
 static int cookie_read(uint64_t *cookie, struct error *err)
 {
 #ifndef SO_NETNS_COOKIE
@@ -113,11 +129,13 @@ static void state_forget(struct state *state)
 		close(state->encap);
 	if (state->decap >= 0)
 		close(state->decap);
+	if (state->handoff >= 0)
+		close(state->handoff);
 	if (state->dir >= 0)
 		close(state->dir);
 	for (i = 0; i < MAP_COUNT; i++)
 		*map_fd(&state->maps, i) = -1;
-	state->encap = state->decap = state->dir = -1;
+	state->encap = state->decap = state->handoff = state->dir = -1;
 }
 
 /* Refuse when another layout's directory stands where ours would. */
@@ -168,6 +186,7 @@ int state_reopen(struct state *state, struct error *err)
 		ret = pin_open(state, map_name(i), map_fd(&state->maps, i));
 	ret = ret ?: pin_open(state, PIN_ENCAP, &state->encap);
 	ret = ret ?: pin_open(state, PIN_DECAP, &state->decap);
+	ret = ret ?: pin_open(state, PIN_HANDOFF, &state->handoff);
 	if (ret) {
 		/* A writer may be removing it at this moment, and then there is nothing. */
 		state_forget(state);
@@ -183,7 +202,7 @@ int state_open(struct state *state, bool create, struct error *err)
 	uint64_t cookie;
 	int ret;
 
-	*state = (struct state){ .root = -1, .dir = -1, .encap = -1, .decap = -1 };
+	*state = (struct state){ .root = -1, .dir = -1, .encap = -1, .decap = -1, .handoff = -1 };
 	memset(&state->maps, -1, sizeof(state->maps));
 	libbpf_set_print(loader_print);
 	ret = cookie_read(&cookie, err);
@@ -243,7 +262,8 @@ static int state_pin(const struct tunnel_tc_bpf *skel, int dir)
 	}
 	ret = ret ?: state_prepare(&maps);
 	ret = ret ?: pin_put(bpf_program__fd(skel->progs.xtun_encap), dir, PIN_ENCAP);
-	return ret ?: pin_put(bpf_program__fd(skel->progs.xtun_decap), dir, PIN_DECAP);
+	ret = ret ?: pin_put(bpf_program__fd(skel->progs.xtun_decap), dir, PIN_DECAP);
+	return ret ?: pin_put(bpf_program__fd(skel->progs.xtun_handoff), dir, PIN_HANDOFF);
 }
 
 /*
@@ -319,6 +339,59 @@ int state_create(struct state *state, struct error *err)
 		ret = -errno;
 	return ret ? refuse_kernel(err, ret, "pinning maps and programs")
 		   : state_reopen(state, err);
+}
+
+/* The maps of both objects are those of the namespace; what only one program uses is its own. */
+static int xdp_maps_share(const struct tunnel_xdp_bpf *skel, struct maps *maps)
+{
+	struct bpf_map *map;
+	int err = 0;
+	size_t i;
+
+	for (i = 0; i < MAP_COUNT && !err; i++) {
+		map = bpf_object__find_map_by_name(skel->obj, map_name(i));
+		err = map ? bpf_map__reuse_fd(map, *map_fd(maps, i)) : -ENOENT;
+	}
+	return err;
+}
+
+int xdp_program(struct state *state, bool frags, int *fd, struct error *err)
+{
+	const char *name = frags ? PIN_XDP_FRAGS : PIN_XDP;
+	struct tunnel_xdp_bpf *skel;
+	int ret;
+
+	*fd = pin_get(state->dir, name);
+	if (*fd >= 0)
+		return 0;
+	kernel_words_clear();
+	skel = tunnel_xdp_bpf__open();
+	ret = skel ? xdp_maps_share(skel, &state->maps) : -errno;
+	if (!ret) {
+		bpf_program__set_autoload(frags ? skel->progs.xtun_xdp : skel->progs.xtun_xdp_frags,
+					  false);
+		ret = tunnel_xdp_bpf__load(skel);
+	}
+	if (ret)
+		refuse(err, ret, "this kernel refuses the XDP program (%s)",
+		       *kernel_words() ? kernel_words() : strerror(-ret));
+	if (!ret) {
+		ret = pin_put(
+			bpf_program__fd(frags ? skel->progs.xtun_xdp_frags : skel->progs.xtun_xdp),
+			state->dir, name);
+		*fd = ret ? -1 : pin_get(state->dir, name);
+		ret = ret ?: *fd < 0 ? *fd : 0;
+		if (ret)
+			refuse_kernel(err, ret, "pinning the XDP program");
+	}
+	tunnel_xdp_bpf__destroy(skel);
+	return ret;
+}
+
+void xdp_programs_remove(struct state *state)
+{
+	unlinkat(state->dir, PIN_XDP, 0);
+	unlinkat(state->dir, PIN_XDP_FRAGS, 0);
 }
 
 void pins_remove(struct state *state, const char *prefix)

@@ -20,7 +20,7 @@ struct state {
 	char name[40]; /* of that directory */
 	bool locked;
 	struct maps maps;
-	int encap, decap; /* programs */
+	int encap, decap, handoff; /* programs at tc */
 };
 
 /*
@@ -60,6 +60,18 @@ int journal_remove(struct state *state, struct error *err);
  */
 int pin_get(int dir, const char *name);
 int pin_put(int fd, int dir, const char *name);
+
+/*
+ * The program for XDP, @frags: the one for packets in several buffers. It is loaded when it is
+ * asked for first, and stays until xdp_programs_remove().
+ */
+int xdp_program(struct state *state, bool frags, int *fd, struct error *err);
+void xdp_programs_remove(struct state *state);
+
+/* What libbpf had to say, in the kernel's words where it passes them on, since
+ * kernel_words_clear(). */
+const char *kernel_words(void);
+void kernel_words_clear(void);
 
 /* Remove the pins of this namespace whose names begin with @prefix. */
 void pins_remove(struct state *state, const char *prefix);

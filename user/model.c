@@ -83,14 +83,16 @@ static int model_append(struct model *model, const struct tunnel_entry *entry, s
 	return 0;
 }
 
-static int manual_append(struct model *model, __u32 ifindex, struct error *err)
+static int manual_append(struct model *model, __u32 ifindex, __u32 flags, struct error *err)
 {
-	__u32 *manual = realloc(model->manual, (model->manual_count + 1) * sizeof(*manual));
+	struct device_entry *manual =
+		realloc(model->manual, (model->manual_count + 1) * sizeof(*manual));
 
 	if (!manual)
 		return refuse_kernel(err, -ENOMEM, "adding a device");
 	model->manual = manual;
-	manual[model->manual_count++] = ifindex;
+	manual[model->manual_count++] =
+		(struct device_entry){ ifindex, (flags | DEVICE_MANUAL) & DEVICE_CHOSEN };
 	return 0;
 }
 
@@ -171,6 +173,13 @@ static int model_read_ports(const struct state *state, struct model *model, stru
 	return ret;
 }
 
+static int manual_order(const void *a, const void *b)
+{
+	const struct device_entry *one = a, *two = b;
+
+	return one->ifindex < two->ifindex ? -1 : one->ifindex > two->ifindex;
+}
+
 static int model_read_maps(const struct state *state, struct model *model, struct error *err)
 {
 	struct elements found = {};
@@ -194,13 +203,17 @@ static int model_read_maps(const struct state *state, struct model *model, struc
 		return refuse_kernel(err, ret, "reading the devices");
 	for (i = 0; i < found.count && !ret; i++) {
 		__u32 ifindex = ((__u32 *)found.keys)[i];
+		__u32 flags = ((struct device *)found.values)[i].flags;
 
 		if (!model_link(model, ifindex))
 			model->leftovers = true;
-		else if (((struct device *)found.values)[i].flags & DEVICE_MANUAL)
-			ret = manual_append(model, ifindex, err);
+		else if (flags & DEVICE_MANUAL)
+			ret = manual_append(model, ifindex, flags, err);
 	}
 	elements_free(&found);
+	/* The kernel hands them out in no order. */
+	if (model->manual_count)
+		qsort(model->manual, model->manual_count, sizeof(*model->manual), manual_order);
 	return ret ?: model_read_ports(state, model, err);
 }
 
@@ -430,17 +443,17 @@ void model_remove(struct model *model, struct tunnel_entry *entry)
 	model->count--;
 }
 
-static __u32 *manual_find(struct model *model, __u32 ifindex)
+static struct device_entry *manual_find(struct model *model, __u32 ifindex)
 {
 	size_t i;
 
 	for (i = 0; i < model->manual_count; i++)
-		if (model->manual[i] == ifindex)
+		if (model->manual[i].ifindex == ifindex)
 			return &model->manual[i];
 	return NULL;
 }
 
-int model_attach(struct model *model, const char *dev, struct error *err)
+int model_attach(struct model *model, const char *dev, __u32 flags, struct error *err)
 {
 	const struct link *link = model_link_named(model, dev);
 
@@ -451,24 +464,42 @@ int model_attach(struct model *model, const char *dev, struct error *err)
 			      "%s is not an Ethernet device; xtun cannot receive tunnels on it",
 			      dev);
 	if (manual_find(model, link->ifindex))
-		return refuse(err, -EEXIST, "%s is attached already", dev);
+		return refuse(err, -EEXIST, "%s is attached already; `xtun detach` it first", dev);
+	if (flags & DEVICE_XDP && model_owns(model, link->ifindex))
+		return refuse(err, -EOPNOTSUPP,
+			      "xdp: %s carries a tunnel; XDP is for the devices under tunnels",
+			      dev);
 	if (!(link->flags & IFF_UP) && !model->quiet)
 		warn("%s is down; nothing is received until it is up", dev);
-	return manual_append(model, link->ifindex, err);
+	return manual_append(model, link->ifindex, flags, err);
+}
+
+/* `: t1 t2`, the tunnels that run on a device by name; empty where there are none. */
+static const char *users_text(const struct model *model, __u32 ifindex, char *text, size_t size)
+{
+	size_t used = 0, i;
+
+	*text = 0;
+	for (i = 0; i < model->count && used < size; i++)
+		if (model->tunnels[i].spec.link == ifindex)
+			used += snprintf(text + used, size - used, "%s %s", used ? "" : ":",
+					 model->tunnels[i].spec.name);
+	return text;
 }
 
 int model_detach(struct model *model, const char *dev, struct error *err)
 {
 	const struct link *link = model_link_named(model, dev);
-	__u32 *found = link ? manual_find(model, link->ifindex) : NULL;
+	struct device_entry *found = link ? manual_find(model, link->ifindex) : NULL;
+	char users[256];
 
 	if (!link)
 		return refuse(err, -ENODEV, "there is no device \"%s\"", dev);
 	if (!found)
 		return refuse(err, -ENOENT,
 			      "%s was not attached by `xtun attach`; what tunnels attached goes "
-			      "with them",
-			      dev);
+			      "with them%s",
+			      dev, users_text(model, link->ifindex, users, sizeof(users)));
 	memmove(found, found + 1,
 		(model->manual + model->manual_count - found - 1) * sizeof(*found));
 	model->manual_count--;
@@ -513,6 +544,12 @@ int model_port_del(struct model *model, const struct port_key *key, struct error
 	memmove(found, found + 1, (model->ports + model->port_count - found - 1) * sizeof(*found));
 	model->port_count--;
 	return 0;
+}
+
+void device_print(__u32 flags, FILE *out)
+{
+	if (flags & DEVICE_XDP)
+		fputs(flags & DEVICE_GENERIC ? " xdp generic" : " xdp", out);
 }
 
 void port_print(const struct port_entry *entry, FILE *out)
@@ -578,9 +615,10 @@ int model_save(const struct model *model,
 	if (!model_is_empty(model))
 		fprintf(out, "format %d\n", SAVE_FORMAT);
 	for (i = 0; i < model->manual_count; i++) {
-		model_link_name(model, model->manual[i], name);
+		model_link_name(model, model->manual[i].ifindex, name);
 		fprintf(out, "attach %s", strcmp(name, "dev") ? "" : "dev ");
 		word_print(name, out);
+		device_print(model->manual[i].flags, out);
 		fputc('\n', out);
 	}
 	for (i = 0; i < model->port_count; i++) {

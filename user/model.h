@@ -43,11 +43,16 @@ struct port_entry {
 	struct port port;
 };
 
+struct device_entry {
+	__u32 ifindex;
+	__u32 flags; /* DEVICE_CHOSEN */
+};
+
 struct model {
 	const struct state *state; /* that it was read from */
 	struct tunnel_entry *tunnels;
 	size_t count, room;
-	__u32 *manual; /* ifindexes that `xtun attach` named */
+	struct device_entry *manual; /* that `xtun attach` named */
 	size_t manual_count;
 	struct port_entry *ports; /* where FOU and GUE packets arrive */
 	size_t port_count;
@@ -98,13 +103,16 @@ int model_change(struct model *model, struct tunnel_entry *old, const struct tun
 		 struct error *err);
 void model_remove(struct model *model, struct tunnel_entry *entry);
 
-/* `xtun attach` and `xtun detach`. */
-int model_attach(struct model *model, const char *dev, struct error *err);
+/* `xtun attach` and `xtun detach`. @flags: of DEVICE_CHOSEN. */
+int model_attach(struct model *model, const char *dev, __u32 flags, struct error *err);
 int model_detach(struct model *model, const char *dev, struct error *err);
 
 /* `xtun fou add` and `xtun fou del`. */
 int model_port_add(struct model *model, const struct port_entry *entry, struct error *err);
 int model_port_del(struct model *model, const struct port_key *key, struct error *err);
+
+/* Write what `xtun attach` reads behind the name of a device: ` xdp generic`, or nothing. */
+void device_print(__u32 flags, FILE *out);
 
 /* Write a port as `xtun fou add` reads it: `port 5555 gue`. */
 void port_print(const struct port_entry *entry, FILE *out);

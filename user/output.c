@@ -237,15 +237,56 @@ static json_t *received_on(const struct model *model, __u32 ifindex)
 	return names;
 }
 
-static void device_text(const char *name, const struct device *device, const json_t *names)
+/* What stands in front of tc, NULL: nothing. */
+static const char *xdp_mode(__u32 flags)
+{
+	if (!(flags & DEVICE_XDP))
+		return NULL;
+	return flags & DEVICE_GENERIC ? "generic" : "native";
+}
+
+/* And why. */
+static const char *xdp_why(__u32 flags)
+{
+	if (!(flags & DEVICE_XDP))
+		return "nobody asked for XDP";
+	if (flags & DEVICE_GENERIC)
+		return "generic was asked for: the stack runs the program, behind GRO";
+	if (flags & DEVICE_FRAGS)
+		return "the driver runs the program, also on packets in several buffers";
+	return "the driver runs the program; packets in several buffers it does not know";
+}
+
+static void device_text(const struct options *options, const char *name,
+			const struct device *device, const json_t *names)
 {
 	const char *hook = device->flags & DEVICE_CLSACT ? "clsact" : "tcx";
 	size_t i;
 
-	printf("%s: %s ingress %s", name, hook, device->flags & DEVICE_MANUAL ? "manual" : "auto");
+	printf("%s: %s ingress", name, hook);
+	if (xdp_mode(device->flags))
+		printf(" xdp %s", xdp_mode(device->flags));
+	printf(" %s", device->flags & DEVICE_MANUAL ? "manual" : "auto");
 	for (i = 0; i < json_array_size(names); i++)
 		printf("%s%s", i ? " " : " tunnels ", json_string_value(json_array_get(names, i)));
 	putchar('\n');
+	if (options->details)
+		printf("    %s\n", xdp_why(device->flags));
+}
+
+static json_t *device_json(const struct options *options, const char *name,
+			   const struct device *device, json_t *names)
+{
+	json_t *json = json_pack("{s:s, s:s, s:s?, s:b, s:O}", "dev", name, "hook",
+				 device->flags & DEVICE_CLSACT ? "clsact" : "tcx", "xdp",
+				 xdp_mode(device->flags), "auto", !(device->flags & DEVICE_MANUAL),
+				 "tunnels", names);
+
+	if (device->flags & DEVICE_XDP)
+		json_object_set_new(json, "frags", json_boolean(device->flags & DEVICE_FRAGS));
+	if (options->details)
+		json_object_set_new(json, "why", json_string(xdp_why(device->flags)));
+	return json;
 }
 
 int output_devices(const struct options *options, const struct state *state,
@@ -268,13 +309,9 @@ int output_devices(const struct options *options, const struct state *state,
 		model_link_name(model, ifindex, name);
 		names = received_on(model, ifindex);
 		if (options->json)
-			json_array_append_new(
-				list,
-				json_pack("{s:s, s:s, s:b, s:O}", "dev", name, "hook",
-					  device->flags & DEVICE_CLSACT ? "clsact" : "tcx", "auto",
-					  !(device->flags & DEVICE_MANUAL), "tunnels", names));
+			json_array_append_new(list, device_json(options, name, device, names));
 		else
-			device_text(name, device, names);
+			device_text(options, name, device, names);
 		json_decref(names);
 	}
 	elements_free(&found);

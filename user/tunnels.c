@@ -13,9 +13,9 @@
 #include "peer_image.h"
 
 static const char *const map_names[] = {
-	"tunnels",   "endpoints4", "endpoints6", "slots4",       "slots6", "ports",
-	"sequences", "cpu_state",  "drops",      "path_mtus",    "config", "devices",
-	"canary",    "peers4",     "peers6",     "tunnel_slots",
+	"tunnels",   "endpoints4", "endpoints6", "slots4",       "slots6",      "ports",
+	"sequences", "cpu_state",  "drops",      "path_mtus",    "config",      "devices",
+	"canary",    "peers4",     "peers6",     "tunnel_slots", "xdp_devices",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_COUNT, "a map without a name");
 
@@ -258,6 +258,36 @@ int devices_put(const struct maps *maps, __u32 ifindex, const struct device *dev
 int devices_delete(const struct maps *maps, __u32 ifindex)
 {
 	return map_delete(maps->devices, &ifindex);
+}
+
+int xdp_devices_put(const struct maps *maps, const struct xdp_device *device)
+{
+	static const struct xdp_device none;
+	__u32 slot = xdp_device_slot(device->ifindex);
+	struct xdp_device now;
+	int err;
+
+	err = bpf_map_lookup_elem(maps->xdp_devices, &slot, &now);
+	if (err || !memcmp(&now, device, sizeof(now)))
+		return err;
+	if (now.ifindex && now.ifindex != device->ifindex)
+		return -EADDRINUSE;
+	/* Never half of the old and half of the new. */
+	err = bpf_map_update_elem(maps->xdp_devices, &slot, &none, BPF_ANY);
+	return err ?: bpf_map_update_elem(maps->xdp_devices, &slot, device, BPF_ANY);
+}
+
+int xdp_devices_delete(const struct maps *maps, __u32 ifindex)
+{
+	static const struct xdp_device none;
+	__u32 slot = xdp_device_slot(ifindex);
+	struct xdp_device now;
+	int err;
+
+	err = bpf_map_lookup_elem(maps->xdp_devices, &slot, &now);
+	if (err || now.ifindex != ifindex)
+		return err;
+	return bpf_map_update_elem(maps->xdp_devices, &slot, &none, BPF_ANY);
 }
 
 int config_read(const struct maps *maps, struct config *config)

@@ -15,7 +15,7 @@
 /* File descriptors, -1: not open. The order is that of map_names[] in tunnels.c. */
 struct maps {
 	int tunnels, endpoints4, endpoints6, slots4, slots6, ports, sequences, cpu_state, drops,
-		path_mtus, config, devices, canary, peers4, peers6, tunnel_slots;
+		path_mtus, config, devices, canary, peers4, peers6, tunnel_slots, xdp_devices;
 };
 
 enum { MAP_COUNT = sizeof(struct maps) / sizeof(int) };
@@ -79,6 +79,11 @@ int peer_table_read(int fd, enum inner inner, enum family outer, struct peers *p
 int devices_read(const struct maps *maps, struct elements *out);
 int devices_put(const struct maps *maps, __u32 ifindex, const struct device *device);
 int devices_delete(const struct maps *maps, __u32 ifindex);
+
+/* What XDP has to know of a device. -EADDRINUSE: another device has its place. */
+int xdp_devices_put(const struct maps *maps, const struct xdp_device *device);
+/* Absent is fine. */
+int xdp_devices_delete(const struct maps *maps, __u32 ifindex);
 
 int config_read(const struct maps *maps, struct config *config);
 int config_write(const struct maps *maps, const struct config *config);

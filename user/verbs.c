@@ -100,9 +100,10 @@ static const struct verb verbs[] = {
 	  .show = peer_show,
 	  .help = "show peers; those of one TUNNEL as `peer load` reads them" },
 	{ .object = "attach",
-	  .synopsis = "[dev] DEV [tc]",
+	  .synopsis = "[dev] DEV [tc | xdp [native|generic]]",
 	  .edit = device_add,
-	  .help = "receive tunnels on an underlay device that no tunnel's `dev` or route names" },
+	  .help = "receive tunnels on a device that no tunnel's `dev` or route names; xdp: "
+		  "before the stack sees them" },
 	{ .object = "detach",
 	  .synopsis = "[dev] DEV [tc]",
 	  .edit = device_del,

@@ -5,13 +5,17 @@
 #include <linux/if_arp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "attach.h"
+#include "ethtool.h"
+#include "xdp.h"
+
 /* A set of devices to watch. */
 struct watch {
 	struct watched {
 		__u32 ifindex;
-		__u32 flags; /* DEVICE_MANUAL or 0 */
+		__u32 flags; /* of DEVICE_CHOSEN */
 	} * devices;
 	size_t count;
 };
@@ -76,7 +80,7 @@ static int watch_fill(struct watch *watch, const struct model *want, struct erro
 	for (i = 0; i < want->count; i++)
 		anywhere[want->tunnels[i].record.family] |= !want->tunnels[i].record.link;
 	for (i = 0; i < want->manual_count; i++)
-		watch_add(watch, want->manual[i], DEVICE_MANUAL);
+		watch_add(watch, want->manual[i].ifindex, want->manual[i].flags);
 	if (anywhere[FAMILY_IPV4])
 		ret = watch_addressed(watch, want, AF_INET, err);
 	if (!ret && anywhere[FAMILY_IPV6])
@@ -95,19 +99,57 @@ static int watch_fill(struct watch *watch, const struct model *want, struct erro
 	return 0;
 }
 
+/* Whether a device is to lose its XDP program, or to have it otherwise. */
+static bool xdp_ends(__u32 known, __u32 chosen)
+{
+	return known & DEVICE_XDP && (!(chosen & DEVICE_XDP) || (known ^ chosen) & DEVICE_GENERIC);
+}
+
+/* A tag that the device hides is hidden from XDP alone, which would take a VLAN device's packets.
+ */
+static int xdp_sees_tags(const struct model *want, const struct link *link, struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < want->link_count; i++)
+		if (!strcmp(want->links[i].kind, "vlan") && want->links[i].peer == link->ifindex &&
+		    ethtool_hides_vlans(link->name))
+			return refuse(
+				err, -EBUSY,
+				"xdp: %s takes VLAN tags off before XDP sees them, and %s is on "
+				"it; switch that off with `ethtool -K %s rxvlan off`",
+				link->name, want->links[i].name, link->name);
+	return 0;
+}
+
 static int watch_start(struct state *state, const struct model *want, const struct watched *device,
 		       __u32 known, struct error *err)
 {
-	struct device value = { .flags = device->flags | (known & ~DEVICE_MANUAL) };
+	struct device value = { .flags = device->flags | (known & ~DEVICE_CHOSEN) };
+	const struct link *link = model_link(want, device->ifindex);
 	char name[IFNAMSIZ];
 	int ret;
 
+	if (xdp_ends(known, device->flags)) {
+		ret = xdp_detach(state, device->ifindex,
+				 model_link_name(want, device->ifindex, name), known, err);
+		if (ret)
+			return ret;
+		value.flags &= ~DEVICE_FRAGS;
+	}
+	if (link && device->flags & ~known & DEVICE_XDP) {
+		ret = xdp_sees_tags(want, link, err);
+		if (ret)
+			return ret;
+	}
 	/* Written down first: what a filter hangs on must be known when it is to be removed. */
 	ret = devices_put(&state->maps, device->ifindex, &value);
 	if (ret)
 		return refuse_kernel(err, ret, "storing a device");
 	ret = device_attach(state, device->ifindex, model_link_name(want, device->ifindex, name),
 			    &value.flags, err);
+	if (!ret && link && value.flags & DEVICE_XDP)
+		ret = xdp_attach(state, link, &value.flags, err);
 	if (ret)
 		return ret;
 	ret = devices_put(&state->maps, device->ifindex, &value);
@@ -118,13 +160,26 @@ static int watch_stop(struct state *state, const struct model *want, __u32 ifind
 		      struct error *err)
 {
 	char name[IFNAMSIZ];
-	int ret;
+	int ret = 0;
 
-	ret = device_detach(state, ifindex, model_link_name(want, ifindex, name), flags, err);
+	model_link_name(want, ifindex, name);
+	if (flags & DEVICE_XDP)
+		ret = xdp_detach(state, ifindex, name, flags, err);
+	ret = ret ?: device_detach(state, ifindex, name, flags, err);
 	if (ret)
 		return ret;
 	ret = devices_delete(&state->maps, ifindex);
 	return ret ? refuse_kernel(err, ret, "forgetting a device") : 0;
+}
+
+static bool watch_has_xdp(const struct watch *watch)
+{
+	bool has = false;
+	size_t i;
+
+	for (i = 0; i < watch->count; i++)
+		has |= watch->devices[i].flags & DEVICE_XDP;
+	return has;
 }
 
 int watch_apply(struct state *state, const struct model *want, struct error *err)
@@ -159,6 +214,8 @@ int watch_apply(struct state *state, const struct model *want, struct error *err
 			ret = watch_stop(state, want, ifindex,
 					 ((struct device *)now.values)[i].flags, err);
 	}
+	if (!ret && !watch_has_xdp(&watch))
+		xdp_programs_remove(state);
 	elements_free(&now);
 	free(watch.devices);
 	return ret;

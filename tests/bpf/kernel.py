@@ -62,13 +62,18 @@ class ProgInfo(ctypes.Structure):
     ]
 
 
-# Offsets in struct __sk_buff, which is part of the kernel's interface.
+# Size and offsets of struct xdp_md, and below of struct __sk_buff: parts of the kernel's interface.
+XDP_MD_SIZE = 24
+XDP_MD_DATA_END = 4
+XDP_MD_INGRESS = 12
+
 SKB_SIZE = 192
 SKB_IFINDEX = 40
 SKB_DATA_END = 80
 SKB_GSO_SIZE = 176
 
 SCHED_CLS = 3
+XDP = 6
 ROOM = 8192
 
 
@@ -118,3 +123,21 @@ class Program:
                        ctx_size_in=SKB_SIZE, ctx_in=ctypes.addressof(skb))
         bpf(PROG_TEST_RUN, attr)
         return ctypes.c_int32(attr.retval).value, self.room.raw[:attr.data_size_out]
+
+    def run_xdp(self, frame, ifindex):
+        """Run an XDP program on @frame as if it came from device @ifindex (0: from none). Returns the
+        verdict, the metadata and the frame."""
+        context = bytearray(XDP_MD_SIZE)
+        struct.pack_into("I", context, XDP_MD_DATA_END, len(frame))
+        struct.pack_into("I", context, XDP_MD_INGRESS, ifindex)
+        data = ctypes.create_string_buffer(bytes(frame), len(frame))
+        md = ctypes.create_string_buffer(bytes(context), XDP_MD_SIZE)
+        attr = RunAttr(prog_fd=self.fd, repeat=1,
+                       data_size_in=len(frame), data_in=ctypes.addressof(data),
+                       data_size_out=ROOM, data_out=ctypes.addressof(self.room),
+                       ctx_size_in=XDP_MD_SIZE, ctx_in=ctypes.addressof(md),
+                       ctx_size_out=XDP_MD_SIZE, ctx_out=ctypes.addressof(md))
+        bpf(PROG_TEST_RUN, attr)
+        meta = struct.unpack_from("I", md.raw)[0]
+        out = self.room.raw[:attr.data_size_out]
+        return ctypes.c_int32(attr.retval).value, out[:meta], out[meta:]

@@ -91,7 +91,7 @@ class Scene:
         for program in self.programs.values():
             program.close()
         self.programs = {}
-        for name in ("encap", "decap"):
+        for name in ("encap", "decap", "handoff"):
             paths = glob.glob("/sys/fs/bpf/xtun/*/" + name)
             expect(f"pinned programs called {name}", len(paths), 1)
             self.programs[name] = Program(paths[0])

@@ -11,6 +11,7 @@ from oracle import frame, ip
 BUDGET = {
     "encap": 60000,
     "decap": 40000,
+    "handoff": 500,
 }
 
 

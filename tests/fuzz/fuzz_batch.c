@@ -125,7 +125,7 @@ static void check_model(const struct model *model)
 		}
 	}
 	for (i = 0; i < model->manual_count; i++)
-		must(model_link(model, model->manual[i]));
+		must(model_link(model, model->manual[i].ifindex));
 	for (i = 0; i < model->port_count; i++)
 		check_port(&model->ports[i], i ? &model->ports[i - 1] : NULL);
 }

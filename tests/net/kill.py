@@ -73,6 +73,10 @@ WALKS = {
                                   "peer add g1 fd00::/16 via 10.1.1.4"]]),
     "peer-del": ([f"tunnel add {T0}", *ANY], ["tunnel", "del", "g1"]),
     "attach": ([f"tunnel add {T0}"], ["attach", "eth1"]),
+    "attach-xdp": ([f"tunnel add {T0}"], ["attach", "eth1", "xdp"]),
+    "detach-xdp": ([f"tunnel add {T0}", "attach eth1 xdp"], ["detach", "eth1"]),
+    "change-xdp": ([f"tunnel add {T0}", "attach eth1 xdp", "attach eth0 xdp"],
+                   ["restore", [f"tunnel add {T0}", "attach eth1 xdp generic"]]),
 }
 
 

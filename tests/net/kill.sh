@@ -9,7 +9,7 @@
 
 . "$(dirname "$0")/../lib.sh"
 
-walks="add change replace del batch restore flush first attach"
+walks="add change replace del batch restore flush first attach attach-xdp detach-xdp change-xdp"
 walks+=" peer-add peer-first peer-last peer-load peer-batch peer-restore peer-del"
 at_once=4 # they wait for the kernel more than they work
 

@@ -3,7 +3,7 @@
 """What the kernel holds, without asking the program under test.
 
 state.py cookie NETNS    the namespace's cookie
-state.py hooks NETNS     one line per BPF program at tc or in netkit: device, hook, how it is attached
+state.py hooks NETNS     one line per BPF program at tc, at XDP or in netkit: device, hook, how it is attached
 state.py programs DIR    ids of the programs pinned below DIR
 """
 
@@ -39,6 +39,8 @@ def hook_list(host):
     links = json.loads(subprocess.check_output(["ip", "-n", host.name, "-j", "link", "show"]))
     with host.entered():
         for link in links:
+            if "xdp" in link:
+                yield f"{link['ifname']} xdp"
             for hook, (how, attach_type) in LINKS.items():
                 for _ in range(link_count(link["ifindex"], attach_type)):
                     yield f"{link['ifname']} {hook} {how}"

@@ -330,7 +330,7 @@ TEST(save_odd_devices)
 
 	fixture_init(&model);
 	fixture_accept(&model, "attach dev dev\n");
-	assert_int_equal(model.manual[0], LINK_DEV);
+	assert_int_equal(model.manual[0].ifindex, LINK_DEV);
 	assert_true(restores(&model));
 	model_free_like(&model);
 }

@@ -114,8 +114,8 @@ TEST(edit_devices)
 	assert_int_equal(fixture_line(&model, "attach lo", &err), 0);
 	assert_int_equal(fixture_line(&model, "detach eth1", &err), 0);
 	assert_int_equal(model.manual_count, 2);
-	assert_int_equal(model.manual[0], LINK_ETH0);
-	assert_int_equal(model.manual[1], LINK_LO);
+	assert_int_equal(model.manual[0].ifindex, LINK_ETH0);
+	assert_int_equal(model.manual[1].ifindex, LINK_LO);
 	assert_int_equal(fixture_line(&model, "detach dev eth0 tc", &err), 0);
 	assert_int_equal(fixture_line(&model, "flush", &err), 0);
 	assert_int_equal(model.count, 0);
@@ -203,7 +203,13 @@ static const struct bad {
 	{ "tunnel add a/b mode ipip", STATUS_USAGE, "tunnel add: \"a/b\": a name has no slash" },
 	{ "tunnel del", STATUS_USAGE, "tunnel del: the tunnel's name is missing" },
 	{ "attach", STATUS_USAGE, "attach: the device is missing" },
-	{ "attach eth0 xdp", STATUS_USAGE, "attach: \"xdp\": nothing more is expected here" },
+	{ "attach eth0 XDP", STATUS_USAGE, "attach: \"XDP\": nothing more is expected here" },
+	{ "attach eth0 xdp fast", STATUS_USAGE, "attach: \"fast\": nothing more is expected here" },
+	{ "attach eth0 tc native", STATUS_USAGE,
+	  "attach: \"native\": nothing more is expected here" },
+	{ "attach eth0 xdp native generic", STATUS_USAGE,
+	  "attach: \"generic\": nothing more is expected here" },
+	{ "detach eth1 xdp", STATUS_USAGE, "detach: \"xdp\": nothing more is expected here" },
 	{ "attach 1234567890123456", STATUS_USAGE, "attach: \"1234567890123456\": a name has" },
 	{ "restore", STATUS_USAGE, "restore: FILE is missing" },
 	{ "restore a b", STATUS_USAGE, "restore: \"b\": nothing more is expected here" },
@@ -247,6 +253,7 @@ static const struct bad {
 	{ "attach eth9", STATUS_REFUSED, "attach: there is no device \"eth9\"" },
 	{ "attach eth1", STATUS_REFUSED, "attach: eth1 is attached already" },
 	{ "attach ppp0", STATUS_REFUSED, "attach: ppp0 is not an Ethernet device" },
+	{ "attach ours xdp", STATUS_REFUSED, "attach: xdp: ours carries a tunnel" },
 	{ "detach eth0", STATUS_REFUSED, "detach: eth0 was not attached by `xtun attach`" },
 	{ "detach eth9", STATUS_REFUSED, "detach: there is no device \"eth9\"" },
 	{ "restore /nonexistent/file", STATUS_REFUSED,

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The primitives of the data path for programs at XDP, as ctx_skb.h has them for tc. There is no
+ * stack yet: no packet of several segments, no hash, no neighbours, and nothing to wait for. What
+ * lies behind the first buffer of a packet cannot be pulled to the front.
+ */
+#ifndef XTUN_CTX_XDP_H
+#define XTUN_CTX_XDP_H
+
+#include "handoff.h"
+
+#define ctx_t struct xdp_md
+
+/* For the verifier: no frame is longer. */
+enum { XDP_FRAME_MASK = 0x1ffff };
+
+/* CTX_NEXT: not ours, or not for XDP; the stack gets the packet as it came. */
+enum {
+	CTX_DROP = XDP_DROP,
+	CTX_NEXT = 0x7fffffff, /* turned into XDP_PASS by ctx_verdict() */
+};
+
+static __always_inline int ctx_verdict(int verdict)
+{
+	return verdict == CTX_NEXT ? XDP_PASS : verdict;
+}
+
+static __always_inline __u32 ctx_len(ctx_t *ctx)
+{
+	return bpf_xdp_get_buff_len(ctx);
+}
+
+static __always_inline __u32 ctx_gso_size(const ctx_t *ctx)
+{
+	return 0;
+}
+
+static __always_inline void *ctx_begin(const ctx_t *ctx)
+{
+	void *data;
+
+	asm volatile("%0 = *(u32 *)(%1 + %2)"
+		     : "=r"(data)
+		     : "r"(ctx), "i"(__builtin_offsetof(ctx_t, data)));
+	return data;
+}
+
+static __always_inline void *ctx_end(const ctx_t *ctx)
+{
+	void *end;
+
+	asm volatile("%0 = *(u32 *)(%1 + %2)"
+		     : "=r"(end)
+		     : "r"(ctx), "i"(__builtin_offsetof(ctx_t, data_end)));
+	return end;
+}
+
+/* Most packets have one buffer, which tells without the helper. */
+static __always_inline bool ctx_holds(ctx_t *ctx, __u32 len)
+{
+	void *data = ctx_begin(ctx);
+
+	return likely(data + (len & XDP_FRAME_MASK) <= ctx_end(ctx)) ||
+	       len <= bpf_xdp_get_buff_len(ctx);
+}
+
+static __always_inline void *ctx_head(ctx_t *ctx, __u32 len)
+{
+	void *data = ctx_begin(ctx);
+
+	return data + len <= ctx_end(ctx) ? data : NULL;
+}
+
+static __always_inline void *ctx_at(ctx_t *ctx, __u32 at, __u32 len)
+{
+	void *data = ctx_begin(ctx) + (at & 0x1ff);
+
+	return data + len <= ctx_end(ctx) ? data : NULL;
+}
+
+static __always_inline __be16 ctx_eth_proto(ctx_t *ctx)
+{
+	const struct ethhdr *eth = ctx_head(ctx, sizeof(*eth));
+
+	return eth ? eth->h_proto : 0;
+}
+
+/*
+ * Whether the frame was sent to the very device, as eth_type_trans() will find, and is one frame:
+ * in generic mode packets come that GRO has put together, and tc knows more about those.
+ */
+static __always_inline bool ctx_for_us(ctx_t *ctx)
+{
+	const struct ethhdr *eth = ctx_head(ctx, sizeof(*eth));
+	__u32 slot = xdp_device_slot(ctx->ingress_ifindex);
+	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
+
+	return device && eth && device->ifindex == ctx->ingress_ifindex &&
+	       *(const __u32 *)eth->h_dest == *(const __u32 *)device->mac &&
+	       *(const __u16 *)(eth->h_dest + 4) == *(const __u16 *)(device->mac + 4) &&
+	       (void *)eth + (device->frame_max & XDP_FRAME_MASK) >= ctx_end(ctx);
+}
+
+static __always_inline int ctx_load_bytes(ctx_t *ctx, __u32 at, void *to, __u32 len)
+{
+	return bpf_xdp_load_bytes(ctx, at, to, len);
+}
+
+static __always_inline int ctx_store_bytes(ctx_t *ctx, __u32 at, void *from, __u32 len)
+{
+	return bpf_xdp_store_bytes(ctx, at, from, len);
+}
+
+/* Nobody has summed the packet yet, or will hear of it. */
+static __always_inline void ctx_csum_update(ctx_t *ctx, __u32 sum)
+{
+}
+
+static __always_inline __u32 ctx_hash(const ctx_t *ctx)
+{
+	return 0;
+}
+
+/*
+ * As at tc, but that the anchor gets the packet from xtun_handoff() there, behind GRO. Drivers that
+ * know no metadata refuse the note, before anything has changed.
+ */
+static __always_inline int ctx_arrive(ctx_t *ctx, const struct endpoint *end, __u32 hlen,
+				      __be16 eth_proto)
+{
+	struct handoff *note;
+	struct ethhdr *eth;
+	__u8 source[6];
+
+	if (unlikely(bpf_xdp_adjust_meta(ctx, -(int)sizeof(*note))))
+		return -1;
+	eth = ctx_begin(ctx);
+	if ((void *)(eth + 1) > ctx_end(ctx))
+		return drop_count(end->id, REFUSE(pop_failed), CTX_DROP);
+	__builtin_memcpy(source, eth->h_source, sizeof(source));
+	/* The note moves along. It fails for no frame that is longer than @hlen. */
+	if (unlikely(bpf_xdp_adjust_head(ctx, hlen)))
+		return drop_count(end->id, REFUSE(pop_failed), CTX_DROP);
+	eth = ctx_begin(ctx);
+	asm volatile("%0 = *(u32 *)(%1 + %2)"
+		     : "=r"(note)
+		     : "r"(ctx), "i"(__builtin_offsetof(ctx_t, data_meta)));
+	if ((void *)(eth + 1) > ctx_end(ctx) || (void *)(note + 1) > (void *)eth)
+		return drop_count(end->id, REFUSE(pop_failed), CTX_DROP);
+	__builtin_memcpy(eth->h_dest, end->mac, sizeof(eth->h_dest));
+	__builtin_memcpy(eth->h_source, source, sizeof(source));
+	eth->h_proto = eth_proto;
+	note->magic = HANDOFF_MAGIC;
+	note->id = end->id;
+	note->ifindex = end->rx_ifindex;
+	note->flags = end->rx_flags;
+	__builtin_memcpy(note->mac, end->mac, sizeof(note->mac));
+	*(__u16 *)note->pad = 0;
+	return XDP_PASS;
+}
+
+#endif

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Entry points at XDP. */
+#define XTUN_HOOK_XDP
+#include "direct.h"
+
+/*
+ * The short way of decapsulation, before the stack has made anything of the packet. All else is
+ * passed up as it came: xtun_decap at tc does it, or knows why not.
+ */
+static __always_inline int receive(ctx_t *ctx)
+{
+	__be16 eth_proto = ctx_eth_proto(ctx);
+	int verdict = DIRECT_NOT;
+
+	if (!ctx_for_us(ctx))
+		return XDP_PASS;
+	if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IP)))
+		verdict = direct4(ctx);
+	else if (eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
+		verdict = direct6(ctx);
+	return verdict == DIRECT_NOT ? XDP_PASS : ctx_verdict(verdict);
+}
+
+/* On an underlay device whose driver hands over packets of one buffer, */
+SEC("xdp")
+int xtun_xdp(ctx_t *ctx)
+{
+	return receive(ctx);
+}
+
+/* and of several. */
+SEC("xdp.frags")
+int xtun_xdp_frags(ctx_t *ctx)
+{
+	return receive(ctx);
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,278 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# XDP in front of the underlay: what it takes out of a tunnel arrives in the tunnel, and nothing else
+#
+#    a  tun1 172.16.0.6 ==== ipip ==== 172.16.0.8 tun2  b
+#       eth0 10.1.1.5 --------------------- 10.1.1.7 eth0, with XDP
+
+. "$(dirname "$0")/../lib.sh"
+
+sockets() { run "$python" "$lib_dir/net/xdp.py" "$@"; }
+ifindex_of() { ip -n "$(ns "$1")" -j link show "$2" | jq '.[0].ifindex'; }
+
+# setup [MODE] - tunnel ends, and XDP on both sides
+setup()
+{
+	two_hosts
+	tunnel_ends
+	run xt a attach eth0 xdp "$@"
+	run xt b attach eth0 xdp "$@"
+}
+
+# The stack sees the inner packet on the underlay device, which xtun_decap would have taken out
+# behind the tap.
+popped()
+{
+	capture b eth0 "$tmp/inner" 'icmp and src 172.16.0.6'
+	pings a 172.16.0.8
+	captured "$tmp/inner" 3
+	capture_end
+	# Taken for somebody else's, it never is the device's own.
+	holds "the frames" "$(tcpdump -e -n -r "$tmp/inner" -c 1 2>/dev/null)" "> $(mac b tun2)"
+}
+
+counted()
+{
+	local before
+
+	before=$(counter b tun2 rx_packets)
+	udp a 172.16.0.6 b 172.16.0.8 100 172
+	equal "rx_packets" "$(counter b tun2 rx_packets)" $((before + 100))
+	equal "drops" "$(drops b tun2)" 0
+}
+
+# A packet socket without a ring holds clones, which whoever writes to packets has to copy.
+held()
+{
+	sockets hold "$(ns b)" eth0 20 >"$tmp/hold" &
+	wait_for 5 "the packet socket" grep -q ready "$tmp/hold"
+	pings a 172.16.0.8
+	udp a 172.16.0.6 b 172.16.0.8 50 1000
+}
+
+foreign()
+{
+	pings a 10.1.1.7
+	pings a 10.1.1.7 -s 20000
+	tcp a 10.1.1.5 b 10.1.1.7
+	udp a 10.1.1.5 b 10.1.1.7 20 5000
+	# Outer packets in fragments are the stack's; from a stranger, dropped as at tc.
+	run xt a tunnel add stranger mode ipip local any remote 10.1.1.7 ttl 9
+	address a stranger 172.17.0.6/24
+	run ip -n "$(ns a)" addr add 10.1.1.6/24 dev eth0
+	run xt a tunnel change stranger local 10.1.1.6
+	pings_not a 172.17.0.8
+	equal "wrong_remote" "$(counter b tun2 drops.wrong_remote)" 2
+	run xt a tunnel del stranger
+}
+
+addresses_stand()
+{
+	! { ip -n "$(ns a)" addr; ip -n "$(ns b)" addr; } | grep -q tentative
+}
+
+# Every kind of header that the short way knows, and one that it does not.
+forms()
+{
+	local mode more
+
+	run on a sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0
+	run on b sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0
+	address a eth0 fd01::5/64
+	address b eth0 fd01::7/64
+	while read -r mode more; do
+		local one=10.1.1.5 two=10.1.1.7
+		case $mode in ip6*|ipip6) one=fd01::5 two=fd01::7 ;; esac
+		# shellcheck disable=SC2086 # keywords
+		run xt a tunnel add forms mode "$mode" local "$one" remote "$two" $more
+		# shellcheck disable=SC2086
+		run xt b tunnel add forms mode "$mode" local "$two" remote "$one" $more
+		address a forms 172.18.0.1/24
+		address b forms 172.18.0.2/24
+		address a forms fd02::1/64
+		address b forms fd02::2/64
+		wait_for 5 "addresses" addresses_stand
+		case $mode in sit|ip6ip6) ;; *) pings a 172.18.0.2; tcp b 172.18.0.2 a 172.18.0.1 2 ;; esac
+		case $mode in ipip|ipip6) ;; *) pings b fd02::1; tcp a fd02::1 b fd02::2 2 ;; esac
+		equal "drops of $mode" "$(drops b forms)" 0
+		run xt a tunnel del forms
+		run xt b tunnel del forms
+	done <<-END
+		sit
+		gre
+		gre key 7
+		gre csum seq
+		ip6tnl
+		ip6tnl encaplimit none
+		ip6gre key 9
+	END
+}
+
+# While XDP comes and goes, inner packets arrive on the tunnel's device and on no other.
+detach_under_traffic()
+{
+	local i
+
+	sockets arrive "$(ns b)" 7777 5 >"$tmp/arrive" &
+	wait_for 5 "the receiver" grep -q ready "$tmp/arrive"
+	sockets send "$(ns a)" 172.16.0.8 7777 4 &
+	for ((i = 0; i < $(quick 12 4); i++)); do
+		run xt b detach eth0
+		run xt b attach eth0 xdp
+	done
+	wait
+	[ "$(awk 'NF == 2 && $2 > 500' "$tmp/arrive" | wc -l)" = 1 ] ||
+		die "too few datagrams arrived: $(cat "$tmp/arrive")"
+	equal "devices where they arrived" "$(awk 'NF == 2 { print $1 }' "$tmp/arrive")" \
+		"$(ifindex_of b tun2)"
+}
+
+# Should the program behind XDP be missing, nothing is taken for a packet of the device's own.
+fails_closed()
+{
+	setup
+	pings a 172.16.0.8
+	run rm "$(pin_dir b)/handoff-$(ifindex_of b eth0)"
+	sockets arrive "$(ns b)" 7778 2 >"$tmp/arrive" &
+	wait_for 5 "the receiver" grep -q ready "$tmp/arrive"
+	sockets send "$(ns a)" 172.16.0.8 7778 1
+	pings_not a 172.16.0.8
+	wait
+	equal "what arrived" "$(cat "$tmp/arrive")" ready
+	# The next command that writes brings it back.
+	run xt b tunnel change tun2 ttl 9
+	pings a 172.16.0.8
+}
+
+# A device whose address was changed gets its packets all the same, and XDP back with a command.
+address_changed()
+{
+	setup
+	run ip -n "$(ns b)" link set eth0 address 02:00:00:00:07:07
+	run ip -n "$(ns a)" neigh flush dev eth0
+	pings a 172.16.0.8
+	run xt b tunnel change tun2 ttl 9
+	popped
+}
+
+jumbo()
+{
+	local host
+
+	two_hosts
+	for host in a b; do run ip -n "$(ns $host)" link set eth0 mtu 9000; done
+	tunnel_ends
+	run xt b attach eth0 xdp
+	equal "MTU" "$(mtu b tun2)" 8980
+	equal "frags" "$(xt b -j dev show eth0 | jq '.[0].frags')" true
+	pings a 172.16.0.8 -M "do" -s 8952
+	tcp a 172.16.0.6 b 172.16.0.8
+	equal "drops" "$(drops b tun2)" 0
+}
+
+saved()
+{
+	setup
+	run xt b attach lo xdp generic
+	run xt b save >"$tmp/save"
+	holds "save" "$(tr '\n' ';' <"$tmp/save")" "attach lo xdp generic;"
+	holds "save" "$(tr '\n' ';' <"$tmp/save")" "attach eth0 xdp;"
+	run xt b flush
+	equal "what is left" "$(hooks b)" ""
+	run xt b restore "$tmp/save"
+	equal "save after restore" "$(xt b save)" "$(cat "$tmp/save")"
+	sed 's/^attach eth0 xdp$/attach eth0 xdp generic/' "$tmp/save" >"$tmp/other"
+	run xt b restore "$tmp/other"
+	equal "mode" "$(xt b -j dev show eth0 | jq -r '.[0].xdp')" generic
+	holds "the kernel's word" "$(ip -n "$(ns b)" link show eth0)" xdpgeneric
+	sed '/^attach/d' "$tmp/save" >"$tmp/none"
+	run xt b restore "$tmp/none"
+	equal "mode" "$(xt b -j dev show eth0 | jq -r '.[0].xdp')" null
+	equal "programs at XDP" "$(hooks b | grep -c xdp)" 0
+	equal "pins for XDP" "$(ls "$(pin_dir b)" | grep -cE '^(xdp|xdp_frags|handoff-.*|xdp-.*)$')" 0
+}
+
+# refused WHAT WORDS... - the command WORDS... is refused with one line that contains WHAT
+refused()
+{
+	local before
+
+	before=$(hooks b)
+	xt b "${@:2}" >"$tmp/out" 2>"$tmp/err"
+	equal "status of ${*:2}" $? 1
+	equal "lines" "$(wc -l <"$tmp/err")" 1
+	holds "${*:2}" "$(cat "$tmp/err")" "$1"
+	equal "programs" "$(hooks b)" "$before"
+}
+
+refusals()
+{
+	local dir
+
+	two_hosts
+	tunnel_ends
+	run xt b attach eth0 xdp
+	refused "eth0 is attached already" attach eth0 xdp generic
+	run xt b detach eth0
+	refused "what tunnels attached goes with them" detach eth0
+	run xt b tunnel change tun2 dev eth0
+	refused "goes with them: tun2" detach eth0
+	refused "tun2 carries a tunnel" attach tun2 xdp
+	if ip -n "$(ns b)" link add ifb7 type ifb 2>/dev/null; then
+		run ip -n "$(ns b)" link set ifb7 up
+		refused "ifb7: its driver has no native XDP" attach ifb7 xdp
+		run xt b attach ifb7 xdp generic
+		run xt b detach ifb7
+	fi
+	# Any program will do for another's; this one is xtun's own of the other host.
+	run xt a attach eth0 xdp
+	dir=$(pin_dir a)
+	run on b bpftool net attach xdpdrv pinned "$dir/xdp_frags" dev eth0
+	refused "the XDP program \"xtun_xdp_frags\" (id " attach eth0 xdp
+	run on b bpftool net detach xdpdrv dev eth0
+	run xt b attach eth0 xdp
+}
+
+vlans()
+{
+	two_hosts
+	ip -n "$(ns b)" link add eth0.5 link eth0 type vlan id 5 2>/dev/null ||
+		skip_test "this kernel has no VLAN devices"
+	tunnel_ends
+	refused "takes VLAN tags off before XDP sees them, and eth0.5 is on it" attach eth0 xdp
+	run on b ethtool -K eth0 rxvlan off
+	run xt b attach eth0 xdp
+	pings a 172.16.0.8
+	# On veth a tag stays hidden whatever one says: what XDP has taken for the tunnel's is dropped.
+	run ip -n "$(ns a)" link add eth0.5 link eth0 type vlan id 5
+	address a eth0.5 10.1.9.5/24
+	run ip -n "$(ns a)" route replace 10.1.1.7/32 dev eth0.5 src 10.1.1.5
+	run ip -n "$(ns a)" neigh replace 10.1.1.7 lladdr "$(mac b eth0)" dev eth0.5
+	pings_not a 172.16.0.8
+	equal "dropped for their tag" "$(counter b tun2 drops.vlan)" 2
+}
+
+setup
+check "inner packets before the stack" popped
+check "tcp" tcp a 172.16.0.6 b 172.16.0.8 64
+check "udp" udp a 172.16.0.6 b 172.16.0.8 100 1000
+check "udp in fragments" udp b 172.16.0.8 a 172.16.0.6 20 9000
+check "ping of 8000 bytes" pings a 172.16.0.8 -s 8000
+check "counters" counted
+check "a packet socket that holds them" held
+check "what is not the tunnel's" foreign
+check "every form" forms
+check "detached under traffic" detach_under_traffic
+check "fails closed" fails_closed
+check "changed hardware address" address_changed
+check "jumbo frames" jumbo
+setup generic
+check "generic: tcp" tcp a 172.16.0.6 b 172.16.0.8 32
+check "generic: udp" udp a 172.16.0.6 b 172.16.0.8 100 1000
+check "generic: plain tcp" tcp a 10.1.1.5 b 10.1.1.7
+check "save and restore" saved
+check "refusals" refusals
+check "hidden VLAN tags" vlans
+
+finish

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "xdp.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "attach.h"
+#include "wire.h"
+
+#define LINK_XDP "xdp-"
+
+typedef char link_name[32];
+
+static const char *name_of(link_name name, __u32 ifindex)
+{
+	snprintf(name, sizeof(link_name), LINK_XDP "%u", ifindex);
+	return name;
+}
+
+/* Refuse where another program sits, and say whose it is. */
+static int vacant(const struct link *link, struct error *err)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info), id;
+	int fd;
+
+	if (bpf_xdp_query(link->ifindex, 0, &opts))
+		return 0; /* to attach will tell what is wrong */
+	id = opts.drv_prog_id ?: opts.skb_prog_id ?: opts.hw_prog_id ?: opts.prog_id;
+	if (!id)
+		return 0;
+	fd = bpf_prog_get_fd_by_id(id);
+	if (fd >= 0) {
+		bpf_obj_get_info_by_fd(fd, &info, &len);
+		close(fd);
+	}
+	return refuse(
+		err, -EBUSY,
+		"%s: the XDP program \"%s\" (id %u) is there already; take it away with `ip link "
+		"set dev %s %s off`, or with the tool that put it there (`bpftool link` shows "
+		"whether it is held by a link), or stay with tc alone",
+		link->name, info.name, id, link->name,
+		opts.drv_prog_id   ? "xdpdrv"
+		: opts.skb_prog_id ? "xdpgeneric"
+				   : "xdp");
+}
+
+/*
+ * The driver refused program @prog with @ret. Links bring no words; the old way of attaching does,
+ * and is refused for the same reason.
+ */
+static int refused(const struct link *link, int prog, __u32 mode, int ret, struct error *err)
+{
+	const char *words;
+
+	kernel_words_clear();
+	if (!bpf_xdp_attach(link->ifindex, prog, mode | XDP_FLAGS_UPDATE_IF_NOEXIST, NULL))
+		bpf_xdp_detach(link->ifindex, mode, NULL);
+	words = *kernel_words() ? kernel_words() : strerror(-ret);
+	if (mode == XDP_FLAGS_DRV_MODE && ret == -EOPNOTSUPP)
+		return refuse(
+			err, ret,
+			"%s: its driver has no native XDP (%s); `xdp generic` runs the program "
+			"in the stack instead, which saves little",
+			link->name, words);
+	return refuse(err, ret,
+		      "%s: the driver refuses XDP with the MTU %u and the features it has (%s)",
+		      link->name, link->mtu, words);
+}
+
+/* Whether the program of the link @name is that for packets in several buffers. */
+static bool link_has_frags(struct state *state, const char *name, int frags)
+{
+	int link = pin_get(state->dir, name);
+	struct bpf_link_info info = {};
+	struct bpf_prog_info prog = {};
+	__u32 len = sizeof(info), prog_len = sizeof(prog);
+	bool has;
+
+	has = link >= 0 && !bpf_obj_get_info_by_fd(link, &info, &len) &&
+	      !bpf_obj_get_info_by_fd(frags, &prog, &prog_len) && info.prog_id == prog.id;
+	if (link >= 0)
+		close(link);
+	return has;
+}
+
+/* Attach the program for packets in several buffers where the driver takes it, else the other. */
+static int program_attach(struct state *state, const struct link *link, __u32 *flags,
+			  struct error *err)
+{
+	__u32 mode = *flags & DEVICE_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+	link_name name;
+	int prog, ret, frags;
+
+	name_of(name, link->ifindex);
+	/* The stack gives generic programs packets in one piece, on every kernel. */
+	for (frags = !(*flags & DEVICE_GENERIC);; frags--) {
+		ret = xdp_program(state, frags, &prog, err);
+		if (ret)
+			return ret;
+		if (link_alive(state, name))
+			break;
+		ret = link_attach(state, prog, link->ifindex, BPF_XDP, mode, name);
+		if (!ret || !frags)
+			break;
+		close(prog);
+	}
+	if (ret)
+		refused(link, prog, mode, ret, err);
+	else if (frags && link_has_frags(state, name, prog))
+		*flags |= DEVICE_FRAGS;
+	close(prog);
+	return ret;
+}
+
+/* The map's entry stands before the program runs, and the other half of the way before that. */
+int xdp_attach(struct state *state, const struct link *link, __u32 *flags, struct error *err)
+{
+	struct xdp_device device = { .ifindex = link->ifindex, .frame_max = ~0u };
+	link_name name;
+	int ret;
+
+	memcpy(device.mac, link->mac, sizeof(device.mac));
+	if (*flags & DEVICE_GENERIC)
+		device.frame_max = WIRE_ETH_HLEN + link->mtu;
+	if (!link_alive(state, name_of(name, link->ifindex))) {
+		ret = vacant(link, err);
+		if (ret)
+			return ret;
+	}
+	ret = xdp_devices_put(&state->maps, &device);
+	if (ret == -EADDRINUSE)
+		return refuse(
+			err, ret,
+			"%s: another device with XDP has an ifindex that differs from %u by a "
+			"multiple of %d; of those only one can have it",
+			link->name, link->ifindex, XDP_DEVICES);
+	if (ret)
+		return refuse_kernel(err, ret, "%s: storing what XDP needs to know", link->name);
+	ret = handoff_attach(state, link->ifindex, link->name, *flags, err);
+	return ret ?: program_attach(state, link, flags, err);
+}
+
+int xdp_detach(struct state *state, __u32 ifindex, const char *device, __u32 flags,
+	       struct error *err)
+{
+	link_name name;
+	int ret;
+
+	ret = link_detach(state, name_of(name, ifindex));
+	if (ret)
+		return refuse_kernel(err, ret, "%s: detaching XDP", device);
+	ret = handoff_detach(state, ifindex, device, flags, err);
+	if (ret)
+		return ret;
+	ret = xdp_devices_delete(&state->maps, ifindex);
+	return ret ? refuse_kernel(err, ret, "%s: forgetting what XDP knew", device) : 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * XDP in front of an underlay device: what the program there takes out of a tunnel is handed to a
+ * program at tc. Functions return 0 or a negative errno with @err.
+ */
+#ifndef XTUN_XDP_H
+#define XTUN_XDP_H
+
+#include "loader.h"
+#include "netlink.h"
+
+/*
+ * Attach to @link, where tc is attached already, or bring up to date what the program knows of it.
+ * @flags: those of its struct device, with DEVICE_FRAGS added where the driver has that.
+ */
+int xdp_attach(struct state *state, const struct link *link, __u32 *flags, struct error *err);
+
+/* XDP first, then tc: what XDP has let through until then is still taken over. Absent is fine. */
+int xdp_detach(struct state *state, __u32 ifindex, const char *name, __u32 flags,
+	       struct error *err);
+
+#endif
