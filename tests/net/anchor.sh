@@ -213,6 +213,8 @@ seen_on_device()
 
 for kind in $anchor_kinds; do
 	check "$kind carries" carries "$kind"
+	# On an emulated processor the rest is for dummy, which is the same to xtun.
+	[ "$kind" != ifb ] || [ -z "${XTUN_QUICK:-}" ] || continue
 	check "$kind shows what it should" seen_on_device "$kind"
 	check "$kind follows the underlay's mtu" follows_mtu "$kind"
 	check "$kind goes with the tunnel" goes_with_tunnel "$kind"
