@@ -18,10 +18,6 @@ __u64 count;
 __u8 sample[FRAME_MAX];
 __u32 sample_len;
 
-struct xdp_md {
-	__u32 data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex;
-};
-
 /* Test runs reuse their buffers, and the stack has written to them: fill each anew. */
 SEC("xdp")
 int flood(struct xdp_md *ctx)
