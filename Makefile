@@ -30,7 +30,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps install uninstall clean help check check-bpf check-net check-lab test demo bench bench-lab lab-shell completion tests fuzz
+.PHONY: all deps install uninstall clean help check check-bpf check-net check-lab test demo bench bench-lab bench-xdp lab-shell completion tests fuzz
 all: $(BUILD)/xtun
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
@@ -132,6 +132,13 @@ bench: all $(BUILD)/bench/flood $(BUILD)/bench/lookup ## measure: table on the s
 
 bench-lab: all $(BUILD)/bench/flood ## instructions per packet on the lab's kernels
 	$(Q)bench/lab $(KERNEL)
+
+bench-xdp: all $(BUILD)/bench/gauge ## XDP against bare redirects, in nanoseconds here and instructions in the lab (root)
+	$(Q)bench/xdp
+	$(Q)for kernel in $(or $(KERNEL),$$(tests/lab/kernels | awk '$$1 != "missing" { print $$1 }')); do \
+		echo; echo "$$kernel, instructions:"; \
+		tests/lab/boot -m -t 1800 $$kernel bench/xdp --rounds 1 --packets 20000 || exit; \
+	done
 
 clean: ## remove build/
 	rm -rf $(BUILD)
