@@ -148,11 +148,16 @@ static int watch_start(struct state *state, const struct model *want, const stru
 		return refuse_kernel(err, ret, "storing a device");
 	ret = device_attach(state, device->ifindex, model_link_name(want, device->ifindex, name),
 			    &value.flags, err);
-	if (!ret && link && value.flags & DEVICE_XDP)
-		ret = xdp_attach(state, link, &value.flags, err);
 	if (ret)
 		return ret;
+	/* Also where XDP is refused: filters are to be found again. */
 	ret = devices_put(&state->maps, device->ifindex, &value);
+	if (!ret && link && value.flags & DEVICE_XDP) {
+		ret = xdp_attach(state, link, &value.flags, err);
+		if (ret)
+			return ret;
+		ret = devices_put(&state->maps, device->ifindex, &value);
+	}
 	return ret ? refuse_kernel(err, ret, "storing a device") : 0;
 }
 

@@ -133,7 +133,11 @@ fails_closed()
 {
 	setup
 	pings a 172.16.0.8
-	run rm "$(pin_dir b)/handoff-$(ifindex_of b eth0)"
+	if [ -e "$(pin_dir b)/handoff-$(ifindex_of b eth0)" ]; then
+		run rm "$(pin_dir b)/handoff-$(ifindex_of b eth0)"
+	else
+		run tc -n "$(ns b)" filter del dev eth0 ingress pref 30720
+	fi
 	sockets arrive "$(ns b)" 7778 2 >"$tmp/arrive" &
 	wait_for 5 "the receiver" grep -q ready "$tmp/arrive"
 	sockets send "$(ns a)" 172.16.0.8 7778 1
