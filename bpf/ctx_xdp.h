@@ -121,30 +121,53 @@ static __always_inline __u32 ctx_hash(const ctx_t *ctx)
 	return 0;
 }
 
+static __always_inline int ctx_redirect(__u32 ifindex, __u32 flags)
+{
+	return bpf_redirect(ifindex, flags);
+}
+
+/* Whether packets may be forwarded without the stack; set before the program is loaded. */
+const volatile bool gateway_mode;
+
+__noinline int gateway(ctx_t *ctx, __u32 iif, __be16 eth_proto, bool inner);
+
+/* Where metadata begins; behind the packet's first byte where the driver knows none. */
+static __always_inline void *xdp_meta(const ctx_t *ctx)
+{
+	void *meta;
+
+	asm volatile("%0 = *(u32 *)(%1 + %2)"
+		     : "=r"(meta)
+		     : "r"(ctx), "i"(__builtin_offsetof(ctx_t, data_meta)));
+	return meta;
+}
+
 /*
- * As at tc, but that the anchor gets the packet from xtun_handoff() there, behind GRO. Drivers that
- * know no metadata refuse the note, before anything has changed.
+ * As at tc, but that the anchor gets the packet from xtun_handoff() there, behind GRO, or in
+ * gateway mode whoever is next, at once. Nothing has changed with drivers that know no metadata.
  */
 static __always_inline int ctx_arrive(ctx_t *ctx, const struct endpoint *end, __u32 hlen,
 				      __be16 eth_proto)
 {
+	struct ethhdr *eth = ctx_begin(ctx);
 	struct handoff *note;
-	struct ethhdr *eth;
 	__u8 source[6];
+	int verdict;
 
-	if (unlikely(bpf_xdp_adjust_meta(ctx, -(int)sizeof(*note))))
+	if (unlikely(xdp_meta(ctx) > (void *)eth) || (void *)(eth + 1) > ctx_end(ctx))
 		return -1;
-	eth = ctx_begin(ctx);
-	if ((void *)(eth + 1) > ctx_end(ctx))
-		return drop_count(end->id, REFUSE(pop_failed), CTX_DROP);
 	__builtin_memcpy(source, eth->h_source, sizeof(source));
-	/* The note moves along. It fails for no frame that is longer than @hlen. */
 	if (unlikely(bpf_xdp_adjust_head(ctx, hlen)))
+		return -1;
+	if (gateway_mode) {
+		verdict = gateway(ctx, end->rx_ifindex, eth_proto, true);
+		if (likely(verdict >= 0))
+			return verdict;
+	}
+	if (unlikely(bpf_xdp_adjust_meta(ctx, -(int)sizeof(*note))))
 		return drop_count(end->id, REFUSE(pop_failed), CTX_DROP);
 	eth = ctx_begin(ctx);
-	asm volatile("%0 = *(u32 *)(%1 + %2)"
-		     : "=r"(note)
-		     : "r"(ctx), "i"(__builtin_offsetof(ctx_t, data_meta)));
+	note = xdp_meta(ctx);
 	if ((void *)(eth + 1) > ctx_end(ctx) || (void *)(note + 1) > (void *)eth)
 		return drop_count(end->id, REFUSE(pop_failed), CTX_DROP);
 	__builtin_memcpy(eth->h_dest, end->mac, sizeof(eth->h_dest));

@@ -153,18 +153,6 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 				      : ctx_redirect_neigh(route.ifindex);
 }
 
-/* The tunnel of a port, NULL: none. */
-static __always_inline const struct tunnel *encap_tunnel(__u32 port)
-{
-	__u32 slot = tunnel_slot(port);
-	const struct tunnel *t;
-
-	t = bpf_map_lookup_elem(&tunnel_slots, &slot);
-	if (likely(t && t->port == port))
-		return t;
-	return bpf_map_lookup_elem(&tunnels, &port);
-}
-
 /* The whole of encapsulation, counted. Returns the hook's verdict. */
 static __always_inline int encap(ctx_t *ctx)
 {
@@ -172,7 +160,7 @@ static __always_inline int encap(ctx_t *ctx)
 	struct cpu_state *state;
 	const struct tunnel *t;
 
-	t = encap_tunnel(ctx->ifindex);
+	t = port_tunnel(ctx->ifindex);
 	if (unlikely(!t))
 		return CTX_DROP;
 	state = bpf_map_lookup_elem(&cpu_state, &t->id);

@@ -183,4 +183,16 @@ static __noinline int drop_count(__u32 id, int ret, int verdict)
 	return verdict;
 }
 
+/* The tunnel of a port, NULL: none. */
+static __always_inline const struct tunnel *port_tunnel(__u32 port)
+{
+	__u32 slot = tunnel_slot(port);
+	const struct tunnel *t;
+
+	t = bpf_map_lookup_elem(&tunnel_slots, &slot);
+	if (likely(t && t->port == port))
+		return t;
+	return bpf_map_lookup_elem(&tunnels, &port);
+}
+
 #endif

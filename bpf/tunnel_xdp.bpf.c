@@ -2,10 +2,12 @@
 /* Entry points at XDP. */
 #define XTUN_HOOK_XDP
 #include "direct.h"
+#include "gateway.h"
 
 /*
- * The short way of decapsulation, before the stack has made anything of the packet. All else is
- * passed up as it came: xtun_decap at tc does it, or knows why not.
+ * The short way of decapsulation, before the stack has made anything of the packet, and in gateway
+ * mode into tunnels too. All else is passed up as it came: the programs at tc do it, or know why
+ * not.
  */
 static __always_inline int receive(ctx_t *ctx)
 {
@@ -18,7 +20,9 @@ static __always_inline int receive(ctx_t *ctx)
 		verdict = direct4(ctx);
 	else if (eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
 		verdict = direct6(ctx);
-	return verdict == DIRECT_NOT ? XDP_PASS : ctx_verdict(verdict);
+	if (gateway_mode && (verdict == CTX_NEXT || verdict == DIRECT_NOT))
+		verdict = gateway(ctx, ctx->ingress_ifindex, eth_proto, false);
+	return verdict < 0 || verdict == DIRECT_NOT ? XDP_PASS : ctx_verdict(verdict);
 }
 
 /* On an underlay device whose driver hands over packets of one buffer, */

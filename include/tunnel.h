@@ -319,9 +319,10 @@ enum device_flags {
 	DEVICE_XDP = 1 << 3,     /* and XDP in front of tc */
 	DEVICE_GENERIC = 1 << 4, /* by the stack, and not by the driver */
 	DEVICE_FRAGS = 1 << 5,   /* the driver hands over packets in several buffers */
+	DEVICE_FORWARD = 1 << 6, /* XDP forwards into tunnels and out of them */
 
 	/* What the user chose; the rest was found out. */
-	DEVICE_CHOSEN = DEVICE_MANUAL | DEVICE_XDP | DEVICE_GENERIC,
+	DEVICE_CHOSEN = DEVICE_MANUAL | DEVICE_XDP | DEVICE_GENERIC | DEVICE_FORWARD,
 };
 
 /* An underlay device that the decapsulating program watches; the map `devices` has it under its
@@ -338,9 +339,11 @@ struct xdp_device {
 	__u32 ifindex;   /* 0: free */
 	__u32 frame_max; /* bytes of the longest frame; what is longer was put together by GRO */
 	__u8 mac[6];
-	__u8 pad[2];
+	__u16 flags; /* enum xdp_device_flags */
 };
 _Static_assert(sizeof(struct xdp_device) == 16, "struct xdp_device is part of the layout");
+
+enum xdp_device_flags { XDP_DEVICE_FORWARD = 1 << 0 };
 
 enum { XDP_DEVICES = 256 };
 

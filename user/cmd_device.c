@@ -38,8 +38,8 @@ static int take_device(struct args *args, const char **dev, struct error *err)
 	return args_end(args, err);
 }
 
-/* `[tc | xdp [native|generic]]`. Native is what a plain `xdp` means: generic, which takes no work
- * from the stack, is for those who ask for it. */
+/* `[tc | xdp [native|generic] [forward]]`. Native is what a plain `xdp` means: generic, which takes
+ * no work from the stack, is for those who ask for it. */
 static int take_hook(struct args *args, __u32 *flags, struct error *err)
 {
 	*flags = 0;
@@ -47,6 +47,8 @@ static int take_hook(struct args *args, __u32 *flags, struct error *err)
 		*flags = DEVICE_XDP;
 		if (!take_word(args, "native") && take_word(args, "generic"))
 			*flags |= DEVICE_GENERIC;
+		if (take_word(args, "forward"))
+			*flags |= DEVICE_FORWARD;
 	}
 	return args_end(args, err);
 }

@@ -21,14 +21,12 @@
 #include "tunnel_tc.skel.h"
 #include "tunnel_xdp.skel.h"
 
-#define UNFINISHED    "new-"
-#define DISCARDED     "old-"
-#define JOURNAL       "journal"
-#define PIN_ENCAP     "encap"
-#define PIN_DECAP     "decap"
-#define PIN_HANDOFF   "handoff"
-#define PIN_XDP       "xdp"
-#define PIN_XDP_FRAGS "xdp_frags"
+#define UNFINISHED  "new-"
+#define DISCARDED   "old-"
+#define JOURNAL     "journal"
+#define PIN_ENCAP   "encap"
+#define PIN_DECAP   "decap"
+#define PIN_HANDOFF "handoff"
 
 typedef char pin_path[128];
 
@@ -355,9 +353,26 @@ static int xdp_maps_share(const struct tunnel_xdp_bpf *skel, struct maps *maps)
 	return err;
 }
 
-int xdp_program(struct state *state, bool frags, int *fd, struct error *err)
+/* The pins of the programs for XDP: whether they forward, whether they know several buffers. */
+static const char *const xdp_pins[2][2] = {
+	{ "xdp", "xdp_frags" },
+	{ "xdp_forward", "xdp_forward_frags" },
+};
+
+static int xdp_load(struct state *state, struct tunnel_xdp_bpf *skel, bool frags, bool forward)
 {
-	const char *name = frags ? PIN_XDP_FRAGS : PIN_XDP;
+	int err = xdp_maps_share(skel, &state->maps);
+
+	if (err)
+		return err;
+	skel->rodata->gateway_mode = forward;
+	bpf_program__set_autoload(frags ? skel->progs.xtun_xdp : skel->progs.xtun_xdp_frags, false);
+	return tunnel_xdp_bpf__load(skel);
+}
+
+int xdp_program(struct state *state, bool frags, bool forward, int *fd, struct error *err)
+{
+	const char *name = xdp_pins[forward][frags];
 	struct tunnel_xdp_bpf *skel;
 	int ret;
 
@@ -366,12 +381,7 @@ int xdp_program(struct state *state, bool frags, int *fd, struct error *err)
 		return 0;
 	kernel_words_clear();
 	skel = tunnel_xdp_bpf__open();
-	ret = skel ? xdp_maps_share(skel, &state->maps) : -errno;
-	if (!ret) {
-		bpf_program__set_autoload(frags ? skel->progs.xtun_xdp : skel->progs.xtun_xdp_frags,
-					  false);
-		ret = tunnel_xdp_bpf__load(skel);
-	}
+	ret = skel ? xdp_load(state, skel, frags, forward) : -errno;
 	if (ret)
 		refuse(err, ret, "this kernel refuses the XDP program (%s)",
 		       *kernel_words() ? kernel_words() : strerror(-ret));
@@ -390,8 +400,10 @@ int xdp_program(struct state *state, bool frags, int *fd, struct error *err)
 
 void xdp_programs_remove(struct state *state)
 {
-	unlinkat(state->dir, PIN_XDP, 0);
-	unlinkat(state->dir, PIN_XDP_FRAGS, 0);
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		unlinkat(state->dir, xdp_pins[i / 2][i % 2], 0);
 }
 
 void pins_remove(struct state *state, const char *prefix)

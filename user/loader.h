@@ -62,10 +62,10 @@ int pin_get(int dir, const char *name);
 int pin_put(int fd, int dir, const char *name);
 
 /*
- * The program for XDP, @frags: the one for packets in several buffers. It is loaded when it is
- * asked for first, and stays until xdp_programs_remove().
+ * The program for XDP, @frags: the one for packets in several buffers, @forward: that forwards. It
+ * is loaded when it is asked for first, and stays until xdp_programs_remove().
  */
-int xdp_program(struct state *state, bool frags, int *fd, struct error *err);
+int xdp_program(struct state *state, bool frags, bool forward, int *fd, struct error *err);
 void xdp_programs_remove(struct state *state);
 
 /* What libbpf had to say, in the kernel's words where it passes them on, since

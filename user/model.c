@@ -549,7 +549,8 @@ int model_port_del(struct model *model, const struct port_key *key, struct error
 void device_print(__u32 flags, FILE *out)
 {
 	if (flags & DEVICE_XDP)
-		fputs(flags & DEVICE_GENERIC ? " xdp generic" : " xdp", out);
+		fprintf(out, " xdp%s%s", flags & DEVICE_GENERIC ? " generic" : "",
+			flags & DEVICE_FORWARD ? " forward" : "");
 }
 
 void port_print(const struct port_entry *entry, FILE *out)

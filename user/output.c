@@ -265,7 +265,8 @@ static void device_text(const struct options *options, const char *name,
 
 	printf("%s: %s ingress", name, hook);
 	if (xdp_mode(device->flags))
-		printf(" xdp %s", xdp_mode(device->flags));
+		printf(" xdp %s%s", xdp_mode(device->flags),
+		       device->flags & DEVICE_FORWARD ? " forward" : "");
 	printf(" %s", device->flags & DEVICE_MANUAL ? "manual" : "auto");
 	for (i = 0; i < json_array_size(names); i++)
 		printf("%s%s", i ? " " : " tunnels ", json_string_value(json_array_get(names, i)));
@@ -282,8 +283,10 @@ static json_t *device_json(const struct options *options, const char *name,
 				 xdp_mode(device->flags), "auto", !(device->flags & DEVICE_MANUAL),
 				 "tunnels", names);
 
-	if (device->flags & DEVICE_XDP)
+	if (device->flags & DEVICE_XDP) {
 		json_object_set_new(json, "frags", json_boolean(device->flags & DEVICE_FRAGS));
+		json_object_set_new(json, "forward", json_boolean(device->flags & DEVICE_FORWARD));
+	}
 	if (options->details)
 		json_object_set_new(json, "why", json_string(xdp_why(device->flags)));
 	return json;

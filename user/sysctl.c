@@ -92,6 +92,21 @@ int sysctl_lo_forwarding6_set(bool on)
 	return ret;
 }
 
+bool sysctl_forwarding(const char *name)
+{
+	static const char *const families[] = { "ipv4", "ipv6" };
+	char path[64 + IFNAMSIZ], text[16];
+	bool on = false;
+	size_t i;
+
+	for (i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+		snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/forwarding", families[i],
+			 name);
+		on |= !value_read(path, text, sizeof(text)) && atoi(text);
+	}
+	return on;
+}
+
 int sysctl_port_range(__u16 *low, __u16 *high)
 {
 	unsigned int from, to;

@@ -17,6 +17,9 @@
 int sysctl_lo_forwarding6_get(bool *on);
 int sysctl_lo_forwarding6_set(bool on);
 
+/* Whether packets that arrive on device @name are forwarded, of IPv4 or of IPv6. */
+bool sysctl_forwarding(const char *name);
+
 /* net.ipv4.ip_local_port_range. */
 int sysctl_port_range(__u16 *low, __u16 *high);
 

@@ -100,10 +100,10 @@ static const struct verb verbs[] = {
 	  .show = peer_show,
 	  .help = "show peers; those of one TUNNEL as `peer load` reads them" },
 	{ .object = "attach",
-	  .synopsis = "[dev] DEV [tc | xdp [native|generic]]",
+	  .synopsis = "[dev] DEV [tc | xdp [native|generic] [forward]]",
 	  .edit = device_add,
 	  .help = "receive tunnels on a device that no tunnel's `dev` or route names; xdp: "
-		  "before the stack sees them" },
+		  "before the stack sees them; forward: without it" },
 	{ .object = "detach",
 	  .synopsis = "[dev] DEV [tc]",
 	  .edit = device_del,

@@ -9,6 +9,7 @@
 
 #include "attach.h"
 #include "ethtool.h"
+#include "sysctl.h"
 #include "xdp.h"
 
 /* A set of devices to watch. */
@@ -102,7 +103,8 @@ static int watch_fill(struct watch *watch, const struct model *want, struct erro
 /* Whether a device is to lose its XDP program, or to have it otherwise. */
 static bool xdp_ends(__u32 known, __u32 chosen)
 {
-	return known & DEVICE_XDP && (!(chosen & DEVICE_XDP) || (known ^ chosen) & DEVICE_GENERIC);
+	return known & DEVICE_XDP &&
+	       (!(chosen & DEVICE_XDP) || (known ^ chosen) & (DEVICE_GENERIC | DEVICE_FORWARD));
 }
 
 /* A tag that the device hides is hidden from XDP alone, which would take a VLAN device's packets.
@@ -122,6 +124,17 @@ static int xdp_sees_tags(const struct model *want, const struct link *link, stru
 	return 0;
 }
 
+/* Who asks for gateways has told the kernel. */
+static int forwarding_on(const struct link *link, struct error *err)
+{
+	if (sysctl_forwarding(link->name))
+		return 0;
+	return refuse(err, -EPERM,
+		      "forward: %s does not forward; switch that on with `sysctl -w "
+		      "net.ipv4.conf.%s.forwarding=1` (or net.ipv6)",
+		      link->name, link->name);
+}
+
 static int watch_start(struct state *state, const struct model *want, const struct watched *device,
 		       __u32 known, struct error *err)
 {
@@ -137,8 +150,10 @@ static int watch_start(struct state *state, const struct model *want, const stru
 			return ret;
 		value.flags &= ~DEVICE_FRAGS;
 	}
-	if (link && device->flags & ~known & DEVICE_XDP) {
+	if (link && device->flags & ~known & (DEVICE_XDP | DEVICE_FORWARD)) {
 		ret = xdp_sees_tags(want, link, err);
+		if (!ret && device->flags & DEVICE_FORWARD)
+			ret = forwarding_on(link, err);
 		if (ret)
 			return ret;
 	}

@@ -100,7 +100,7 @@ static int program_attach(struct state *state, const struct link *link, __u32 *f
 	name_of(name, link->ifindex);
 	/* The stack gives generic programs packets in one piece, on every kernel. */
 	for (frags = !(*flags & DEVICE_GENERIC);; frags--) {
-		ret = xdp_program(state, frags, &prog, err);
+		ret = xdp_program(state, frags, *flags & DEVICE_FORWARD, &prog, err);
 		if (ret)
 			return ret;
 		if (link_alive(state, name))
@@ -126,6 +126,8 @@ int xdp_attach(struct state *state, const struct link *link, __u32 *flags, struc
 	int ret;
 
 	memcpy(device.mac, link->mac, sizeof(device.mac));
+	if (*flags & DEVICE_FORWARD)
+		device.flags |= XDP_DEVICE_FORWARD;
 	if (*flags & DEVICE_GENERIC)
 		device.frame_max = WIRE_ETH_HLEN + link->mtu;
 	if (!link_alive(state, name_of(name, link->ifindex))) {

@@ -116,6 +116,15 @@ TEST(edit_devices)
 	assert_int_equal(model.manual_count, 2);
 	assert_int_equal(model.manual[0].ifindex, LINK_ETH0);
 	assert_int_equal(model.manual[1].ifindex, LINK_LO);
+	assert_int_equal(fixture_line(&model, "attach dev xdp generic forward", &err), -EINVAL);
+	assert_int_equal(fixture_line(&model, "attach dev dev xdp generic forward", &err), 0);
+	assert_int_equal(model.manual[2].flags, DEVICE_MANUAL | DEVICE_XDP | DEVICE_GENERIC |
+							DEVICE_FORWARD);
+	assert_int_equal(fixture_line(&model, "attach eth1 xdp native", &err), 0);
+	assert_int_equal(model.manual[3].flags, DEVICE_MANUAL | DEVICE_XDP);
+	saved = fixture_save(&model);
+	assert_non_null(strstr(saved, "attach dev dev xdp generic forward\nattach eth1 xdp\n"));
+	free(saved);
 	assert_int_equal(fixture_line(&model, "detach dev eth0 tc", &err), 0);
 	assert_int_equal(fixture_line(&model, "flush", &err), 0);
 	assert_int_equal(model.count, 0);
@@ -209,6 +218,10 @@ static const struct bad {
 	  "attach: \"native\": nothing more is expected here" },
 	{ "attach eth0 xdp native generic", STATUS_USAGE,
 	  "attach: \"generic\": nothing more is expected here" },
+	{ "attach eth0 forward", STATUS_USAGE,
+	  "attach: \"forward\": nothing more is expected here" },
+	{ "attach eth0 xdp forward native", STATUS_USAGE,
+	  "attach: \"native\": nothing more is expected here" },
 	{ "detach eth1 xdp", STATUS_USAGE, "detach: \"xdp\": nothing more is expected here" },
 	{ "attach 1234567890123456", STATUS_USAGE, "attach: \"1234567890123456\": a name has" },
 	{ "restore", STATUS_USAGE, "restore: FILE is missing" },

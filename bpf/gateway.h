@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Forwarding at XDP, for who asks for it: packets into a tunnel, out of one, and from one into
+ * another never meet the stack. The kernel's routes and neighbours say where to; an answer is
+ * remembered for one tick (struct gateway_route). Whatever a router has to say something about, or
+ * the stack knows better, goes up untouched: options, fragments, the last hop, what is too long,
+ * next hops without an address, devices that do not take part.
+ *
+ * Checksums that a virtual device left to be filled in cannot be told to the next device from here:
+ * such packets go up, and kinds of packets that may hide some.
+ */
+#ifndef XTUN_GATEWAY_H
+#define XTUN_GATEWAY_H
+
+#include "outer.h"
+#include "remote.h"
+
+enum {
+	GATEWAY_ROUTES = 512, /* on each CPU */
+	GATEWAY_AGAIN =
+		256, /* in one tick of so many next hops are the stack's, which keeps them */
+};
+
+/* What the kernel says about a destination, good for one tick of jiffies. */
+struct gateway_route {
+	__u64 jiffies;
+	union address source, dest;
+	__u32 iif;
+	__u32 ifindex; /* 0: the stack's */
+	__u32 mtu;
+	__u8 tos;
+	__u8 resolved; /* the addresses below are the next hop's and the device's */
+	__u8 eth[12];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, GATEWAY_ROUTES);
+	__type(key, __u32);
+	__type(value, struct gateway_route);
+} gateway_routes SEC(".maps");
+
+/* Of an inner packet, beside struct inner_packet. */
+struct gateway_packet {
+	struct inner_packet in;
+	union address source, dest;
+};
+
+/*
+ * Whether what lies behind the IP header may be sent on by XDP. @sum: of the addresses; @len: bytes
+ * behind the header at @at.
+ */
+static __always_inline bool gateway_payload(ctx_t *ctx, __u8 ip_proto, __u32 at, __u64 sum,
+					    __u32 len)
+{
+	const __sum16 *check;
+
+	if (ip_proto == IPPROTO_ICMP || ip_proto == WIRE_IPPROTO_ICMPV6)
+		return true;
+	if (ip_proto != WIRE_IPPROTO_TCP && ip_proto != WIRE_IPPROTO_UDP)
+		return false;
+	check = ctx_at(ctx, at + (ip_proto == WIRE_IPPROTO_TCP ? 16 : 6), sizeof(*check));
+	if (!check)
+		return false;
+	/* Without a sum of its own UDP may wrap something that lacks one, too. */
+	if (ip_proto == WIRE_IPPROTO_UDP && !*check)
+		return false;
+	return *check != (__u16)~checksum_fold(sum + bpf_htons(ip_proto) + bpf_htons(len));
+}
+
+/* Returns 0, or -1: the stack's. */
+static __always_inline int gateway_read4(ctx_t *ctx, struct gateway_packet *packet)
+{
+	const struct iphdr *ip = ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN);
+	__u32 len, network;
+
+	if (!ip)
+		return -1;
+	ip = (void *)ip + WIRE_ETH_HLEN;
+	network = bpf_ntohl(ip->saddr) >> 24;
+	len = bpf_ntohs(ip->tot_len);
+	/* Version and header length; senders that no router may forward, RFC 1812 section 5.3.7 */
+	if (*(const __u8 *)ip != 0x45 || ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET) ||
+	    ip->ttl <= 1 || !network || network == 127 || network >= 224 || len < IPV4_HLEN ||
+	    checksum_fold(ipv4_sum(ip)))
+		return -1;
+	packet->in.len = len;
+	packet->in.eth_proto = bpf_htons(WIRE_ETH_P_IP);
+	packet->in.kind = INNER_IPV4;
+	packet->in.tos = ip->tos;
+	packet->in.ttl = ip->ttl - 1;
+	packet->in.df = !!(ip->frag_off & bpf_htons(IPV4_DF));
+	packet->source = address_ipv4(ip->saddr);
+	packet->dest = address_ipv4(ip->daddr);
+	return gateway_payload(ctx, ip->protocol, WIRE_ETH_HLEN + IPV4_HLEN,
+			       (__u64)ip->saddr + ip->daddr, len - IPV4_HLEN)
+		       ? 0
+		       : -1;
+}
+
+static __always_inline int gateway_read6(ctx_t *ctx, struct gateway_packet *packet)
+{
+	const struct ipv6hdr *ip = ctx_head(ctx, WIRE_ETH_HLEN + IPV6_HLEN);
+	const __u32 *word;
+
+	if (!ip)
+		return -1;
+	ip = (void *)ip + WIRE_ETH_HLEN;
+	word = (const __u32 *)ip;
+	/* No groups, nobody, no link-local addresses: RFC 4291 section 2.5.6, RFC 8200 */
+	if (ip->version != 6 || ip->hop_limit <= 1 || (__u8)word[2] == 0xff || !word[2] ||
+	    (__u8)word[6] == 0xff || (word[2] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000) ||
+	    (word[6] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000))
+		return -1;
+	packet->in.len = bpf_ntohs(ip->payload_len) + IPV6_HLEN;
+	packet->in.eth_proto = bpf_htons(WIRE_ETH_P_IPV6);
+	packet->in.kind = INNER_IPV6;
+	packet->in.tos = ipv6_tos(ip);
+	packet->in.ttl = ip->hop_limit - 1;
+	packet->in.df = 0;
+	packet->in.next = ip->nexthdr;
+	packet->in.flow = word[0] & bpf_htonl(IPV6_FLOWLABEL_MASK);
+	__builtin_memcpy(&packet->source, &ip->saddr, sizeof(packet->source));
+	__builtin_memcpy(&packet->dest, &ip->daddr, sizeof(packet->dest));
+	return gateway_payload(ctx, ip->nexthdr, WIRE_ETH_HLEN + IPV6_HLEN,
+			       (__u64)word[2] + word[3] + word[4] + word[5] + word[6] + word[7] +
+				       word[8] + word[9],
+			       packet->in.len - IPV6_HLEN)
+		       ? 0
+		       : -1;
+}
+
+/* Whether XDP may send out of a device: those that were attached for it. */
+static __always_inline bool gateway_sends(__u32 ifindex)
+{
+	__u32 slot = xdp_device_slot(ifindex);
+	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
+
+	return device && device->ifindex == ifindex && device->flags & XDP_DEVICE_FORWARD;
+}
+
+/* Ask the kernel for the way of @packet, which came in by @iif. */
+static __noinline void gateway_ask(ctx_t *ctx, const struct gateway_packet *packet, __u32 iif,
+				   struct gateway_route *route)
+{
+	/* With a length of 1 the helper tells the MTU, and with the longest one where it has no
+	 * neighbour. */
+	struct bpf_fib_lookup fib = { .tot_len = 1, .ifindex = iif };
+	long ret;
+
+	route->ifindex = 0;
+	route->resolved = 0;
+	route->jiffies = bpf_jiffies64();
+	route->source = packet->source;
+	route->dest = packet->dest;
+	route->iif = iif;
+	route->tos = packet->in.tos & ~ECN_MASK;
+	if (packet->in.kind == INNER_IPV4) {
+		fib.family = ROUTE_AF_INET;
+		fib.tos = route->tos;
+		fib.ipv4_src = packet->source.v4;
+		fib.ipv4_dst = packet->dest.v4;
+	} else {
+		fib.family = ROUTE_AF_INET6;
+		fib.flowinfo = packet->in.flow | bpf_htonl((__u32)route->tos << 20);
+		__builtin_memcpy(fib.ipv6_src, &packet->source, sizeof(fib.ipv6_src));
+		__builtin_memcpy(fib.ipv6_dst, &packet->dest, sizeof(fib.ipv6_dst));
+	}
+	ret = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
+	if (ret == BPF_FIB_LKUP_RET_SUCCESS) {
+		route->mtu = fib.mtu_result;
+		route->resolved = 1;
+		__builtin_memcpy(route->eth, fib.dmac, 6);
+		__builtin_memcpy(route->eth + 6, fib.smac, 6);
+		route->ifindex = fib.ifindex;
+		return;
+	}
+	if (ret != BPF_FIB_LKUP_RET_NO_NEIGH || !port_tunnel(fib.ifindex))
+		return;
+	route->ifindex = fib.ifindex;
+	fib.ifindex = iif;
+	fib.tot_len = IPV4_LEN_MAX;
+	if (packet->in.kind == INNER_IPV4) {
+		fib.tos = route->tos;
+		fib.ipv4_src = packet->source.v4;
+		fib.ipv4_dst = packet->dest.v4;
+	} else {
+		fib.flowinfo = packet->in.flow | bpf_htonl((__u32)route->tos << 20);
+		__builtin_memcpy(fib.ipv6_src, &packet->source, sizeof(fib.ipv6_src));
+		__builtin_memcpy(fib.ipv6_dst, &packet->dest, sizeof(fib.ipv6_dst));
+	}
+	ret = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
+	if (ret == BPF_FIB_LKUP_RET_FRAG_NEEDED)
+		route->mtu = fib.mtu_result;
+	else
+		route->ifindex = 0;
+}
+
+/* The answer, remembered or new. NULL: the stack's. */
+static __always_inline const struct gateway_route *
+gateway_route_find(ctx_t *ctx, const struct gateway_packet *packet, __u32 iif)
+{
+	const union address *source = &packet->source, *dest = &packet->dest;
+	__u64 now = bpf_jiffies64();
+	struct gateway_route *route;
+	__u32 slot;
+
+	slot = flow_mix(source->v6[0] ^ source->v6[1] ^ source->v6[2] ^ source->v6[3],
+			dest->v6[0] ^ dest->v6[1] ^ dest->v6[2] ^ dest->v6[3]) >>
+		       16 &
+	       (GATEWAY_ROUTES - 1);
+	route = bpf_map_lookup_elem(&gateway_routes, &slot);
+	if (!route)
+		return NULL;
+	if (route->jiffies != now || route->iif != iif ||
+	    route->tos != (packet->in.tos & ~ECN_MASK) || !address_equal(&route->dest, dest) ||
+	    !address_equal(&route->source, source))
+		gateway_ask(ctx, packet, iif, route);
+	return route->ifindex && packet->in.len <= route->mtu ? route : NULL;
+}
+
+/* One hop less, at @at in the packet; the checksum follows (RFC 1624). False: it is not there. */
+static __always_inline bool gateway_hop(ctx_t *ctx, __u32 at, __u8 kind)
+{
+	if (kind == INNER_IPV4) {
+		struct iphdr *ip = ctx_at(ctx, at, IPV4_HLEN);
+		__u32 sum;
+
+		if (!ip)
+			return false;
+		ip->ttl--;
+		sum = (__u32)ip->check + bpf_htons(0x0100);
+		ip->check = sum + (sum >= 0xffff);
+		return true;
+	} else {
+		struct ipv6hdr *ip = ctx_at(ctx, at, IPV6_HLEN);
+
+		if (!ip)
+			return false;
+		ip->hop_limit--;
+		return true;
+	}
+}
+
+/* Take off what a short frame was filled up with: the stack does, before it forwards. */
+static __always_inline bool gateway_trim(ctx_t *ctx, __u32 len)
+{
+	__u32 now = ctx_len(ctx);
+
+	return now <= len || !bpf_xdp_adjust_tail(ctx, (int)len - (int)now);
+}
+
+/* The way to the remote, in @cache. Once in a while it is the stack's to ask, so that it knows the
+ * neighbour is in use. */
+static __always_inline bool gateway_outer(ctx_t *ctx, const struct tunnel *t,
+					  struct route_cache *cache, struct route *route)
+{
+	__u64 now = bpf_jiffies64();
+
+	if (unlikely(cache->jiffies != now || cache->tos != (route->tos & ~ECN_MASK))) {
+		if (!(now & (GATEWAY_AGAIN - 1)) || route_lookup(ctx, t, cache, route) ||
+		    !cache->jiffies)
+			return false;
+	}
+	route->ifindex = cache->ifindex;
+	route->mtu = cache->mtu;
+	route->resolved = true;
+	return gateway_sends(route->ifindex);
+}
+
+/* Into the tunnel @t, as encap_packet() does. Returns a verdict, or -1: the stack's. */
+static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
+					 struct gateway_packet *packet)
+{
+	struct inner_packet *in = &packet->in;
+	struct route_cache *cache;
+	struct cpu_state *state;
+	struct route route;
+	__u32 hlen = t->hlen;
+
+	if (!(in->kind & t->inner) || t->flags & TUNNEL_PER_SEGMENT)
+		return -1;
+	state = bpf_map_lookup_elem(&cpu_state, &t->id);
+	if (!state)
+		return -1;
+	cache = &state->route;
+	if (t->flags & TUNNEL_SPECIAL) {
+		in->limited = !!(t->flags & TUNNEL_ENCAP_LIMIT);
+		in->encap_limit = t->encap_limit;
+		if (t->flags & TUNNEL_SHOWS_FLOW)
+			in->hash = flow_hash(ctx, in->kind);
+		if (t->flags & TUNNEL_NO_REMOTE) {
+			cache = remote_find(ctx, t, in->kind);
+			if (!cache)
+				return -1;
+		}
+	}
+	route.tos = t->flags & TUNNEL_TOS_INHERIT ? in->tos : t->tos;
+	if (likely(!(t->flags & TUNNEL_TOS_PLAIN)))
+		route.tos = ecn_encap(route.tos, in->tos);
+	if (!gateway_outer(ctx, t, cache, &route) || in->len + hlen > route.mtu ||
+	    bpf_xdp_adjust_head(ctx, -(int)hlen))
+		return -1;
+
+	/* From here on the packet is changed: there is no way back but to drop it. */
+	if (!gateway_trim(ctx, WIRE_ETH_HLEN + hlen + in->len) ||
+	    !gateway_hop(ctx, WIRE_ETH_HLEN + hlen, in->kind) ||
+	    outer_write(ctx, t, in, &route, cache, hlen))
+		return drop_count(t->id, REFUSE(push_failed), CTX_DROP);
+	state->tx_packets++;
+	state->tx_bytes += in->len;
+	return ctx_redirect(route.ifindex, 0);
+}
+
+/* Out of device @route leads to. */
+static __always_inline int gateway_send(ctx_t *ctx, const struct gateway_route *route,
+					const struct gateway_packet *packet)
+{
+	struct ethhdr *eth;
+
+	if (!route->resolved || !(route->jiffies & (GATEWAY_AGAIN - 1)) ||
+	    !gateway_sends(route->ifindex) || !ctx_holds(ctx, WIRE_ETH_HLEN + packet->in.len) ||
+	    !gateway_hop(ctx, WIRE_ETH_HLEN, packet->in.kind))
+		return -1;
+	if (!gateway_trim(ctx, WIRE_ETH_HLEN + packet->in.len))
+		return CTX_DROP;
+	eth = ctx_head(ctx, sizeof(*eth));
+	if (!eth)
+		return CTX_DROP;
+	__builtin_memcpy(eth, route->eth, sizeof(route->eth));
+	eth->h_proto = packet->in.eth_proto;
+	return ctx_redirect(route->ifindex, 0);
+}
+
+/*
+ * The packet of @eth_proto behind the Ethernet header came in by @iif: a network card, or the
+ * anchor of a tunnel (@inner). Returns a verdict, or -1 with nothing changed.
+ */
+__noinline int gateway(ctx_t *ctx, __u32 iif, __be16 eth_proto, bool inner)
+{
+	struct gateway_packet packet = {};
+	const struct gateway_route *route;
+	const struct tunnel *t;
+	int err;
+
+	err = eth_proto == bpf_htons(WIRE_ETH_P_IP)     ? gateway_read4(ctx, &packet)
+	      : eth_proto == bpf_htons(WIRE_ETH_P_IPV6) ? gateway_read6(ctx, &packet)
+							: -1;
+	if (err || !ctx_holds(ctx, WIRE_ETH_HLEN + packet.in.len))
+		return -1;
+	route = gateway_route_find(ctx, &packet, iif);
+	if (!route)
+		return -1;
+	t = port_tunnel(route->ifindex);
+	if (t)
+		return gateway_encap(ctx, t, &packet);
+	return inner ? gateway_send(ctx, route, &packet) : -1;
+}
+
+#endif

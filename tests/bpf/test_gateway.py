@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Forwarding at XDP: into a tunnel the bytes of tc, one hop later; out of one what a router sends; all
+that is not plain up to the stack, untouched."""
+
+import glob
+import itertools
+import random
+import struct
+import time
+from collections import Counter
+
+from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.packet import Raw
+
+from arrivals import from_remote
+from damage import DAMAGE, PACKETS, damaged
+from harness import Failure, expect, expect_bytes, few, test, times
+from kernel import Program
+from modes import ETH_PROTO, MODES, ModeTunnel, variants
+from oracle import ETH_HLEN, frame, pattern
+from scene import (DEV, LOCAL, LOCAL6, NEIGHBOUR, REMOTES, REMOTES6, command, ifindex)
+
+PASS, XDP_REDIRECT = 2, 4
+SEED = 9
+BUDGET = 60000
+# Where plain packets of the kinds go: a host on the wire, whose neighbour is known.
+HOST = {"4": REMOTES[20], "6": REMOTES6[20]}
+
+
+def inner(kind, dest, length, ttl=64, tos=0, label=0, flags="DF"):
+    """A whole UDP packet with its checksum."""
+    header = IP(src="172.30.0.6", dst=dest, ttl=ttl, tos=tos, flags=flags) if kind == "4" else \
+        IPv6(src="fd00:30::6", dst=dest, hlim=ttl, tc=tos, fl=label)
+    hlen = 28 if kind == "4" else 48
+    return bytes(header / UDP(sport=5, dport=6) / Raw(pattern(max(length - hlen, 1))))
+
+
+def one_hop(kind, packet):
+    """The packet as a router passes it on."""
+    if kind == "6":
+        return packet[:7] + bytes([packet[7] - 1]) + packet[8:]
+    header = IP(packet)
+    header.ttl -= 1
+    header.chksum = None
+    return bytes(header)[:20] + packet[20:]
+
+
+class Gateway:
+    """Tunnels, each with a prefix of either family behind it, and XDP that forwards."""
+
+    def __init__(self, scene, tunnels):
+        self.scene, self.tunnels = scene, tunnels
+        command("sysctl", "-qw", "net.ipv4.conf.all.forwarding=1",
+                "net.ipv6.conf.all.forwarding=1")
+        scene.configure(*(tunnel.command() for tunnel in tunnels), f"attach {DEV} xdp forward")
+        lines = []
+        for i, tunnel in enumerate(tunnels):
+            command("ip", "link", "set", tunnel.name, "up")
+            if "4" in tunnel.kinds:
+                lines.append(f"route replace 172.31.{i}.0/24 dev {tunnel.name}")
+            if "6" in tunnel.kinds:
+                command("sysctl", "-qw", f"net.ipv6.conf.{tunnel.name}.disable_ipv6=0")
+                lines.append(f"route replace fd00:31:{i:x}::/64 dev {tunnel.name}")
+        command("ip", "-batch", "-", text="".join(line + "\n" for line in lines))
+        path, = glob.glob("/sys/fs/bpf/xtun/*/xdp_forward_frags")
+        self.xdp, self.ifindex = Program(path), ifindex(DEV)
+
+    def dest(self, tunnel, kind):
+        i = self.tunnels.index(tunnel)
+        return f"172.31.{i}.8" if kind == "4" else f"fd00:31:{i:x}::8"
+
+    def run(self, data):
+        """Verdict and bytes. In one tick of many the stack has its turn: then once more."""
+        for _ in range(4):
+            verdict, _, out = self.xdp.run_xdp(data, self.ifindex)
+            if verdict != PASS:
+                break
+            time.sleep(0.005)
+        return verdict, out
+
+    def close(self):
+        self.xdp.close()
+        command("sysctl", "-qw", "net.ipv4.conf.all.forwarding=0",
+                "net.ipv6.conf.all.forwarding=0")
+
+
+def plain(tunnel):
+    """Whether XDP sends through a tunnel: no headers with sums or numbers, known source."""
+    return not (tunnel.ocsum or tunnel.oseq or tunnel.wrap_csum)
+
+
+def comparable(tunnel, packet):
+    """Without what is made by chance: the identification, where there is no DF."""
+    if tunnel.family == 4 and not packet[6] & 0x40:
+        return packet[:4] + b"\0\0" + packet[6:10] + b"\0\0" + packet[12:]
+    return packet
+
+
+def into(scene, mode):
+    tunnels = [tunnel for tunnel in few(variants(mode), least=6)
+               if plain(tunnel) and set(tunnel.kinds) & set("46")]
+    gateway = Gateway(scene, tunnels)
+    sizes = itertools.cycle((49, 64, 65, 577, 1200))
+    for tunnel, kind, tos, ttl in itertools.product(tunnels, "46", (0, 0xb8, 1, 3), (2, 64)):
+        if kind not in tunnel.kinds:
+            continue
+        packet = inner(kind, gateway.dest(tunnel, kind), next(sizes), ttl, tos, 0x12345)
+        what = f"{tunnel.command()}: {packet[:60].hex(' ')}"
+        # Short frames come filled up.
+        data = frame(packet + bytes(max(46 - len(packet), 0) + 3), scene.mac, NEIGHBOUR,
+                     ETH_PROTO[kind])
+        verdict, out = gateway.run(data)
+        expect("verdict for " + what, verdict, XDP_REDIRECT)
+        _, tc_out = scene.encap(tunnel.name, frame(one_hop(kind, packet),
+                                                   eth_proto=ETH_PROTO[kind]))
+        expect_bytes(what, comparable(tunnel, out[ETH_HLEN:]),
+                     comparable(tunnel, tc_out[ETH_HLEN:]))
+        expect_bytes("Ethernet header of " + what, out[:ETH_HLEN], NEIGHBOUR + scene.mac + (
+            b"\x08\x00" if tunnel.family == 4 else b"\x86\xdd"))
+    counted = scene.counted()
+    expect("drops", {name for _, name in counted} - {"tx_packets", "tx_bytes"}, set())
+    gateway.close()
+
+
+for MODE in MODES:
+    if set(MODES[MODE][2]) & set("46"):
+        test("gateway/into_" + MODE)(lambda scene, mode=MODE: into(scene, mode))
+
+
+def ends():
+    return [ModeTunnel("ipip", REMOTES[0], LOCAL, mode="ipip"),
+            ModeTunnel("sit", REMOTES[1], LOCAL, mode="sit"),
+            ModeTunnel("gre", REMOTES[2], LOCAL, mode="gre", ikey=7, okey=7),
+            ModeTunnel("ip6ip6", REMOTES6[0], LOCAL6, mode="ip6ip6"),
+            ModeTunnel("ipip6", REMOTES6[1], LOCAL6, mode="ipip6", limit=None),
+            ModeTunnel("ip6gre", REMOTES6[2], LOCAL6, mode="ip6gre")]
+
+
+@test("gateway/out_of")
+def out_of(scene):
+    """Out of a tunnel onto the wire, and into the next one."""
+    tunnels = ends()
+    gateway = Gateway(scene, tunnels)
+    for tunnel, kind, size, ttl in itertools.product(tunnels, "46", (60, 577, 1300), (2, 64)):
+        if kind not in tunnel.kinds:
+            continue
+        proto = 0x0800 if tunnel.family == 4 else 0x86dd
+        packet = inner(kind, HOST[kind], size, ttl)
+        data = frame(from_remote(tunnel, kind, packet) + bytes(5), scene.mac, NEIGHBOUR, proto)
+        verdict, out = gateway.run(data)
+        what = f"{tunnel.command()}: {packet[:60].hex(' ')}"
+        expect("verdict for " + what, verdict, XDP_REDIRECT)
+        expect_bytes(what, out, frame(one_hop(kind, packet), NEIGHBOUR, scene.mac,
+                                      ETH_PROTO[kind]))
+        for other in tunnels:
+            if kind not in other.kinds:
+                continue
+            packet = inner(kind, gateway.dest(other, kind), size, ttl)
+            data = frame(from_remote(tunnel, kind, packet) + bytes(5), scene.mac, NEIGHBOUR, proto)
+            verdict, out = gateway.run(data)
+            what = f"{tunnel.name} into {other.name}: {packet[:60].hex(' ')}"
+            expect("verdict for " + what, verdict, XDP_REDIRECT)
+            _, tc_out = scene.encap(other.name, frame(one_hop(kind, packet),
+                                                      eth_proto=ETH_PROTO[kind]))
+            expect_bytes(what, comparable(other, out[ETH_HLEN:]),
+                         comparable(other, tc_out[ETH_HLEN:]))
+    gateway.close()
+
+
+def partial(kind, packet):
+    """As a virtual device passes it on, the checksum still to be filled in."""
+    at = 26 if kind == "4" else 46
+    data = packet[at - 6:at] + b"\0\0" + packet[at + 2:]
+    words = data + b"\0" * (len(data) & 1)
+    rest = sum(struct.unpack(f"!{len(words) // 2}H", words))
+    field = struct.unpack("!H", packet[at:at + 2])[0]
+    return packet[:at] + struct.pack("!H", (0xffff - field - rest) % 0xffff) + packet[at + 2:]
+
+
+@test("gateway/untouched")
+def untouched(scene):
+    """What the stack has to see: each reason alone."""
+    tunnels = [ModeTunnel("ipip", REMOTES[0], LOCAL, mode="ipip"),
+               ModeTunnel("sit", REMOTES[1], LOCAL, mode="sit"),
+               ModeTunnel("sums", REMOTES[2], LOCAL, mode="gre", ocsum=True),
+               ModeTunnel("lost", "10.1.2.77", LOCAL, mode="ipip", more="dev eth1")]
+    gateway = Gateway(scene, tunnels)
+    four, six = gateway.dest(tunnels[0], "4"), gateway.dest(tunnels[1], "6")
+    good4, good6 = inner("4", four, 100), inner("6", six, 100)
+    odd = [("4", packet) for packet in (
+        inner("4", four, 100, ttl=1), inner("4", four, 100, ttl=0), inner("4", four, 1481),
+        inner("4", four, 100, flags="MF"), good4[:10] + b"\x12\x34" + good4[12:],
+        bytes(IP(src="172.30.0.6", dst=four, options=b"\1\1\1\0") / UDP() / Raw(b"12345678")),
+        bytes(IP(src="172.30.0.6", dst=four, frag=9) / Raw(bytes(80))),
+        bytes(IP(src="172.30.0.6", dst=four, proto=132) / Raw(bytes(80))),
+        bytes(IP(src="172.30.0.6", dst=four, proto=47) / Raw(bytes(80))),
+        bytes(IP(src="127.0.0.1", dst=four) / UDP() / Raw(b"12345678")),
+        bytes(IP(src="224.0.0.1", dst=four) / UDP() / Raw(b"12345678")),
+        bytes(IP(src="0.0.0.0", dst=four) / UDP() / Raw(b"12345678")),
+        bytes(IP(src="172.30.0.6", dst=four) / UDP(chksum=0) / Raw(b"12345678")),
+        partial("4", good4), good4[:60], inner("4", LOCAL, 100), inner("4", HOST["4"], 100),
+        inner("4", gateway.dest(tunnels[2], "4"), 100),
+        inner("4", gateway.dest(tunnels[3], "4"), 100), inner("4", "224.0.0.9", 100))]
+    odd += [("6", packet) for packet in (
+        inner("6", six, 100, ttl=1), inner("6", six, 1481), partial("6", good6), good6[:70],
+        bytes(IPv6(src="fe80::6", dst=six) / UDP() / Raw(b"12345678")),
+        bytes(IPv6(src="ff02::6", dst=six) / UDP() / Raw(b"12345678")),
+        bytes(IPv6(src="::", dst=six) / UDP() / Raw(b"12345678")),
+        bytes(IPv6(src="fd00:30::6", dst=six, nh=0) / Raw(b"\x11\0\1\4\0\0\0\0" + bytes(40))),
+        bytes(IPv6(src="fd00:30::6", dst=six, nh=44) / Raw(b"\x11\0\0\1\0\0\0\0" + bytes(40))),
+        inner("6", "fe80::9", 100), inner("6", LOCAL6, 100), inner("6", HOST["6"], 100))]
+    for kind, packet in odd:
+        data = frame(packet, scene.mac, NEIGHBOUR, ETH_PROTO[kind])
+        verdict, out = gateway.run(data)
+        expect("verdict for " + packet[:60].hex(" "), verdict, PASS)
+        expect_bytes("untouched: " + packet[:60].hex(" "), out, data)
+    # The same ones are carried when nothing is the matter.
+    for kind, packet in (("4", good4), ("6", good6)):
+        expect("verdict", gateway.run(frame(packet, scene.mac, NEIGHBOUR, ETH_PROTO[kind]))[0],
+               XDP_REDIRECT)
+    gateway.close()
+
+
+@test("gateway/damaged")
+def all_sorts(scene):
+    """Damaged plain packets are forwarded as tc would send them, or left alone."""
+    tunnels = [ModeTunnel("ipip", REMOTES[0], LOCAL, mode="ipip"),
+               ModeTunnel("sit", REMOTES[1], LOCAL, mode="sit")]
+    gateway = Gateway(scene, tunnels)
+    rng, seen = random.Random(SEED), Counter()
+    whole = [frame(inner(kind, gateway.dest(tunnel, kind), size), scene.mac, NEIGHBOUR,
+                   ETH_PROTO[kind])
+             for tunnel, kind in zip(tunnels, "46") for size in (60, 64, 300, 1300)]
+    for _ in range(times(PACKETS)):
+        data = damaged(rng, whole, DAMAGE)
+        try:
+            verdict, _, out = gateway.xdp.run_xdp(data, gateway.ifindex)
+        except OSError:
+            continue
+        seen[verdict] += 1
+        if verdict == PASS:
+            expect_bytes("untouched: " + data[:80].hex(" "), out, data)
+            continue
+        expect("verdict for " + data[:80].hex(" "), verdict, XDP_REDIRECT)
+        kind = "4" if data[12:14] == b"\x08\x00" else "6"
+        tunnel = tunnels["46".index(kind)]
+        length = struct.unpack_from("!H", data, ETH_HLEN + (2 if kind == "4" else 4))[0]
+        packet = data[ETH_HLEN:][:length + (0 if kind == "4" else 40)]
+        _, tc_out = scene.encap(tunnel.name, frame(one_hop(kind, packet),
+                                                   eth_proto=ETH_PROTO[kind]))
+        expect_bytes("for " + data[:80].hex(" "), comparable(tunnel, out[ETH_HLEN:]),
+                     comparable(tunnel, tc_out[ETH_HLEN:]))
+    gateway.close()
+    if min(seen[PASS], seen[XDP_REDIRECT]) < times(PACKETS) // 20:
+        raise Failure(f"too few of one kind: {seen}")
+    return [f"{seen[XDP_REDIRECT]} forwarded, {seen[PASS]} passed up"]
+
+
+@test("gateway/budget")
+def budget(scene):
+    gateway = Gateway(scene, ends()[:1])
+    count = gateway.xdp.info().verified_insns
+    gateway.close()
+    if count > BUDGET:
+        raise Failure(f"the verifier walked {count} instructions; budget {BUDGET}")
+    return [f"{count} instructions verified, budget {BUDGET}"]

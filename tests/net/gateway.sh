@@ -1,0 +1,164 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# A router whose XDP programs forward: into a tunnel, out of one, and from one into another
+#
+#    a eth0 10.0.1.5 ------ 10.0.1.1 eth0 r eth1 10.1.2.1 ------ 10.1.2.7 eth0 b
+#      tun1 172.17.0.5 == ipip == 172.17.0.1 tun1 r tun2 172.16.0.1 == ipip == 172.16.0.7 tun2 b
+
+. "$(dirname "$0")/../lib.sh"
+
+# setup - hosts, tunnels, routes, and XDP on both devices of r
+setup()
+{
+	local host dev
+
+	hosts_drop
+	host a r b
+	cable a eth0 10.0.1.5/24 r eth0 10.0.1.1/24
+	cable r eth1 10.1.2.1/24 b eth0 10.1.2.7/24
+	forwarding r
+	# veth takes redirected frames where the other half has NAPI, which GRO switches on.
+	for host in a b; do run on "$host" ethtool -K eth0 gro on tx off >/dev/null; done
+	run xt a tunnel add tun1 mode ipip local 10.0.1.5 remote 10.0.1.1
+	run xt r tunnel add tun1 mode ipip local 10.0.1.1 remote 10.0.1.5
+	run xt r tunnel add tun2 mode ipip local 10.1.2.1 remote 10.1.2.7
+	run xt b tunnel add tun2 mode ipip local 10.1.2.7 remote 10.1.2.1
+	address a tun1 172.17.0.5/24
+	address r tun1 172.17.0.1/24
+	address r tun2 172.16.0.1/24
+	address b tun2 172.16.0.7/24
+	run ip -n "$(ns a)" route add 172.16.0.0/24 via 10.0.1.1
+	run ip -n "$(ns b)" route add 10.0.1.0/24 dev tun2
+	run ip -n "$(ns b)" route add 172.17.0.0/24 dev tun2
+	for dev in eth0 eth1; do run xt r attach "$dev" xdp forward; done
+}
+
+forwarded() { on r awk '/^Ip: [0-9]/ { print $7 }' /proc/net/snmp; }
+
+# past_the_stack CMD... - CMD makes traffic of which the stack of r forwards little
+past_the_stack()
+{
+	local before after sent
+
+	before=$(forwarded) sent=$(($(counter r tun2 tx_packets) + $(counter r tun2 rx_packets)))
+	"$@"
+	after=$(forwarded)
+	sent=$(($(counter r tun2 tx_packets) + $(counter r tun2 rx_packets) - sent))
+	[ "$sent" -ge 100 ] || die "only $sent packets were counted"
+	[ $(((after - before) * 5)) -lt "$sent" ] ||
+		die "the stack forwarded $((after - before)) of $sent packets"
+}
+
+many() { run on a ping -q -n -c 200 -i 0.002 -W 2 "$@"; }
+
+exact()
+{
+	local tx rx
+
+	tx=$(counter r tun2 tx_packets) rx=$(counter r tun2 rx_packets)
+	udp a 10.0.1.5 b 172.16.0.7 100 500
+	udp b 172.16.0.7 a 10.0.1.5 50 500
+	equal "tx_packets" "$(counter r tun2 tx_packets)" $((tx + 100))
+	equal "rx_packets" "$(counter r tun2 rx_packets)" $((rx + 50))
+	equal "drops" "$(drops r tun2)" 0
+}
+
+hops()
+{
+	local text
+
+	text=$(on a ping -n -c 3 -i 0.05 -W 2 172.16.0.7)
+	equal "TTLs of answers" "$(echo "$text" | grep -o 'ttl=[0-9]*' | sort -u)" ttl=63
+	text=$(on a ping -n -c 2 -i 0.05 -W 2 -t 1 172.16.0.7)
+	holds "the last hop" "$text" "From 10.0.1.1 "
+	holds "the last hop" "$text" "Time to live exceeded"
+}
+
+too_big()
+{
+	holds "the answer" "$(on a ping -n -c 1 -W 2 -M "do" -s 1453 172.16.0.7)" "mtu = 1480"
+	run ip -n "$(ns a)" route flush cache
+	many -M "do" -s 1452 172.16.0.7
+	run on a ping -q -n -c 3 -i 0.02 -W 2 -s 4000 172.16.0.7
+}
+
+neighbours()
+{
+	many 172.16.0.7
+	run ip -n "$(ns r)" neigh flush dev eth0
+	run ip -n "$(ns r)" neigh flush dev eth1
+	many 172.16.0.7
+}
+
+# The kernel's routes are the only truth: the next packets follow them.
+routes_change()
+{
+	many 172.16.0.7
+	run ip -n "$(ns r)" route add blackhole 172.16.0.7/32
+	pings_not a 172.16.0.7
+	run ip -n "$(ns r)" route del blackhole 172.16.0.7/32
+	many 172.16.0.7
+	run xt r tunnel change tun2 remote 10.1.2.9
+	pings_not a 172.16.0.7
+	run xt r tunnel change tun2 remote 10.1.2.7
+	many 172.16.0.7
+}
+
+relayed() { run on a ping -q -n -c 200 -i 0.002 -W 2 -I 172.17.0.5 172.16.0.7; }
+
+relay()
+{
+	run ip -n "$(ns a)" route replace 172.16.0.0/24 dev tun1
+	past_the_stack relayed
+	tcp a 172.17.0.5 b 172.16.0.7
+	equal "drops" "$(drops r tun1) $(drops r tun2)" "0 0"
+	run ip -n "$(ns a)" route replace 172.16.0.0/24 via 10.0.1.1
+}
+
+# What a virtual device left for the next one to sum goes up, where that is known.
+partial()
+{
+	run on a ethtool -K eth0 tx on >/dev/null
+	run on b ethtool -K eth0 tx on >/dev/null
+	tcp a 10.0.1.5 b 172.16.0.7
+	udp a 10.0.1.5 b 172.16.0.7 50 1000
+	udp b 172.16.0.7 a 10.0.1.5 50 1000
+}
+
+one_side()
+{
+	run xt r detach eth1
+	many 172.16.0.7
+	tcp a 10.0.1.5 b 172.16.0.7 2
+	run xt r attach eth1 xdp forward
+}
+
+refused_without_forwarding()
+{
+	run xt r detach eth0
+	run on r sysctl -qw net.ipv4.conf.eth0.forwarding=0
+	xt r attach eth0 xdp forward 2>"$tmp/err"
+	equal "status" $? 1
+	holds "the answer" "$(cat "$tmp/err")" "forward: eth0 does not forward"
+	run on r sysctl -qw net.ipv4.conf.eth0.forwarding=1
+	run xt r attach eth0 xdp forward
+	equal "save" "$(xt r save | grep -c '^attach eth[01] xdp forward$')" 2
+	equal "shown" "$(xt r -j dev show eth0 | jq -c '.[0] | [.xdp, .forward]')" '["native",true]'
+}
+
+setup
+check "ping" past_the_stack many 172.16.0.7
+check "tcp" past_the_stack tcp a 10.0.1.5 b 172.16.0.7 32
+check "counters" exact
+check "hops" hops
+check "too big" too_big
+check "unknown neighbours" neighbours
+check "routes that change" routes_change
+check "relay" relay
+check "one side only" one_side
+check "without forwarding" refused_without_forwarding
+check "checksums to be filled in" partial
+check "plain traffic" tcp a 10.0.1.5 r 10.0.1.1 2
+
+finish
