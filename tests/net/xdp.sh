@@ -102,7 +102,7 @@ forms()
 		sit
 		gre
 		gre key 7
-		gre csum seq
+		gre csum key 3
 		ip6tnl
 		ip6tnl encaplimit none
 		ip6gre key 9
