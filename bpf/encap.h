@@ -7,6 +7,7 @@
 #include "maps.h"
 #include "options6.h"
 #include "outer.h"
+#include "ready.h"
 #include "remote.h"
 
 /* Drop @in for being longer than @mtu allows, and tell its sender where it asked for that (RFC 1191
@@ -91,8 +92,8 @@ static __always_inline int encap_special(ctx_t *ctx, const struct tunnel *t,
  * @verdict may be set to what is to become of the packet instead of being dropped: it is an ICMP
  * error by then.
  */
-static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state,
-					int *verdict)
+static __noinline int encap_packet(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state,
+				   int *verdict)
 {
 	struct route_cache *cache = &state->route;
 	struct inner_packet in;
@@ -147,6 +148,8 @@ static __always_inline int encap_packet(ctx_t *ctx, const struct tunnel *t, stru
 	if (unlikely(err))
 		return err;
 
+	if (cache->jiffies && !cache->ready && ready_can(t))
+		ready_make(t, state);
 	state->tx_packets++;
 	state->tx_bytes += in.len;
 	return likely(route.resolved) ? ctx_redirect(route.ifindex, 0)
@@ -166,7 +169,9 @@ static __always_inline int encap(ctx_t *ctx)
 	state = bpf_map_lookup_elem(&cpu_state, &t->id);
 	if (unlikely(!state))
 		return CTX_DROP;
-	ret = encap_packet(ctx, t, state, &verdict);
+	ret = ready_send(ctx, state);
+	if (unlikely(ret == READY_NOT))
+		ret = encap_packet(ctx, t, state, &verdict);
 	return likely(ret >= 0) ? ret : drop_count(t->id, ret, verdict);
 }
 

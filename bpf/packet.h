@@ -67,7 +67,7 @@ static __always_inline int inner_read(ctx_t *ctx, struct inner_packet *in)
 	const struct iphdr *ip;
 	void *head;
 
-	in->limited = in->encap_limit = 0;
+	in->next = in->limited = in->encap_limit = 0;
 	in->len = ctx_len(ctx) - WIRE_ETH_HLEN;
 	in->eth_proto = ctx_eth_proto(ctx);
 	if (in->eth_proto == bpf_htons(WIRE_ETH_P_IPV6))

@@ -67,6 +67,7 @@ static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct ro
 	long ret;
 
 	cache->jiffies = 0;
+	cache->ready = 0;
 	if (!(t->flags & TUNNEL_NO_REMOTE))
 		cache->remote = t->remote;
 	if (ipv6) {

@@ -257,7 +257,7 @@ struct route_cache {
 	__u32 ifindex;
 	__u32 mtu;
 	__u8 tos; /* routes may depend on it */
-	__u8 pad;
+	__u8 ready; /* the rest of struct cpu_state knows it */
 	__u8 eth[14]; /* the Ethernet header to the next hop */
 };
 _Static_assert(sizeof(struct route_cache) == 64, "struct route_cache is part of the layout");
@@ -277,6 +277,27 @@ struct peer_route {
 _Static_assert(sizeof(struct peer_route) == 88, "struct peer_route is part of the layout");
 
 /*
+ * What the outer headers of a simple tunnel have in common while the answer beside it is good; see
+ * bpf/ready.h.
+ */
+enum ready_inherit { READY_TTL = 1 << 0, READY_DSCP = 1 << 1 };
+
+struct ready {
+	__u32 room;            /* bytes of the longest inner packet */
+	__u32 first;           /* word of the IPv4 header, without inner length and ECN */
+	__be32 third4, third6; /* TTL and protocol by the inner packet's kind, 0: not carried */
+	__u32 sum;             /* of the addresses */
+	__be32 gre, okey;      /* GRE without the ethertype */
+	__be16 df;             /* in every header */
+	__be16 df_inner;       /* in those around packets that have it */
+	__u8 room_flags, hlen; /* as in struct tunnel */
+	__u8 inherit;          /* enum ready_inherit */
+	__u8 dscp;             /* the inner packet's, if it is inherited */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct ready) == 40, "struct ready is part of the layout");
+
+/*
  * What changes per packet, one copy per CPU, apart from the tunnel record so that no CPU takes its
  * line away. An array, whose look-up is a tenth of a hash map's: its size is fixed when the
  * namespace is set up, see state_size() in loader.c.
@@ -285,8 +306,9 @@ struct cpu_state {
 	struct route_cache route;
 	__u64 tx_packets, tx_bytes; /* bytes count from the inner IP header */
 	__u64 rx_packets, rx_bytes;
+	struct ready ready;
 };
-_Static_assert(sizeof(struct cpu_state) == 96, "struct cpu_state is part of the layout");
+_Static_assert(sizeof(struct cpu_state) == 136, "struct cpu_state is part of the layout");
 
 /* Sequence numbers of one tunnel, RFC 2890, host byte order: one for all CPUs, as in the kernel. */
 struct sequence {

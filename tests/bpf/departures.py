@@ -40,8 +40,12 @@ class Sender:
 
     def send(self, tunnel, kind, inner, limit=None):
         """Returns the outer packet."""
+        return self.check(tunnel, kind, inner, limit,
+                          *self.scene.encap(tunnel.name, frame_of(kind, inner)))
+
+    def check(self, tunnel, kind, inner, limit, verdict, out):
+        """As send(), when it has been done."""
         what = f"{tunnel.command()}: {len(inner)} bytes of kind {kind}, {inner[:8].hex(' ')}"
-        verdict, out = self.scene.encap(tunnel.name, frame_of(kind, inner))
         expect("verdict for " + what, verdict, REDIRECT)
         number = self.numbers.get(tunnel.name, 0)
         self.numbers[tunnel.name] = number + 1

@@ -3,13 +3,15 @@
 
 import itertools
 import struct
+import time
 
 from departures import Sender, frame_of, unknown
-from harness import Failure, expect, expect_bytes, few, test
-from modes import (DSTOPTS, ENCAP_LIMIT, LEAST, MODES, ModeTunnel, inner_of, ip6, mpls,
+from harness import Failure, expect, expect_bytes, few, test, times
+from modes import (DSTOPTS, ENCAP_LIMIT, LEAST, MODES, ModeTunnel, chance, inner_of, ip6, mpls,
                    too_big6_error, variants)
 from oracle import frame, ip, pattern, too_big_error
-from scene import DROP, LOCAL, LOCAL6, MTU, REDIRECT, REMOTES, REMOTES6, mac
+from scene import (DROP, LOCAL, LOCAL6, MTU, NEIGHBOUR, REDIRECT, REMOTES, REMOTES6,
+                   mac)
 
 SIZES = (40, 41, 63, 64, 65, 127, 511, 512, 513, 575, 1000, 1023, 1279, 1400)
 
@@ -33,6 +35,56 @@ def every_option(scene, mode):
 
 for MODE in MODES:
     test("encap/mode_" + MODE)(lambda scene, mode=MODE: every_option(scene, mode))
+
+
+def both_ways(run, tunnel, kind, inner):
+    """Send a packet twice within a tick of the clock. The first asks for the route and goes to the
+    neighbour code, which keeps its Ethernet header; the second may go the short way."""
+    packet = frame_of(kind, inner)
+    for _ in range(100):
+        time.sleep(0.011)
+        done = [run.scene.encap(tunnel.name, packet) for _ in range(2)]
+        for verdict, out in done:
+            run.check(tunnel, kind, inner, None, verdict, out)
+        if [out[:6] == NEIGHBOUR for _, out in done] == [False, True]:
+            return
+    raise Failure(f"{tunnel.name}: a route was never asked for and remembered in two packets")
+
+
+@test("encap/ways")
+def ways(scene):
+    """The short way (bpf/ready.h) and the long one make the same of a packet, in all that the short
+    one knows and next to it."""
+    turn = itertools.cycle(itertools.product((1, 64, 255), (True, False), (0, 2, 3, 0xb9, 0xff)))
+    for mode in ("ipip", "sit-any", "gre"):
+        tunnels = [tunnel for tunnel in variants(mode) if not tunnel.encap]
+        run = Sender(scene, tunnels)
+        for tunnel, kind in itertools.product(tunnels, MODES[mode][2].replace("m", "")):
+            for size in few((LEAST[kind], 100, MTU - tunnel.overhead())):
+                ttl, df, tos = next(turn)
+                both_ways(run, tunnel, kind, inner_of(kind, size, tos, ttl, df))
+        run.finish()
+
+
+@test("encap/ways_mixed")
+def ways_mixed(scene):
+    """Within one tick: packets of other TOS, family, size and kind than the one that found the route,
+    those that are refused and labels among them."""
+    tunnels = [ModeTunnel("t1", REMOTES[0], LOCAL, mode="gre", inherit=True, okey=5),
+               ModeTunnel("t2", REMOTES[1], LOCAL, mode="sit-any", tos=0x10, ttl=3),
+               ModeTunnel("t3", REMOTES[2], LOCAL, mode="ipip")]
+    run = Sender(scene, tunnels)
+    rng = chance()
+    for _ in range(times(300)):
+        tunnel = rng.choice(tunnels)
+        packets = [(kind, inner_of(kind, rng.choice((60, 61, 1400, 3000)), rng.choice((0, 3, 0x48, 0xff)),
+                                   rng.choice((1, 255)), rng.random() < 0.5))
+                   for kind in rng.choices("46m" if tunnel.mode != "ipip" else "4", k=6)]
+        done = [(kind, inner, *scene.encap(tunnel.name, frame_of(kind, inner)))
+                for kind, inner in packets]
+        for kind, inner, verdict, out in done:
+            if len(inner) < 3000:
+                run.check(tunnel, kind, inner, None, verdict, out)
 
 
 @test("encap/mpls_tos")
