@@ -235,7 +235,7 @@ static __always_inline bool checksum_right(ctx_t *ctx, __u32 at, const struct he
 		return false;
 	if (!checksum_fold(whole))
 		return true;
-	return checksum_partial(ctx, at, WIRE_ETH_HLEN + h->hlen, h->kind, &sum) &&
+	return checksum_partial(ctx, at, WIRE_ETH_HLEN + h->hlen, h->inside ?: h->kind, &sum) &&
 	       !checksum_fold(sum);
 }
 

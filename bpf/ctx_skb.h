@@ -56,6 +56,28 @@ static __always_inline bool ctx_for_us(const ctx_t *ctx)
 	return ctx->pkt_type == 0 && !ctx->vlan_present;
 }
 
+/* The outermost VLAN tag where the stack holds it beside the packet. */
+static __always_inline bool ctx_tagged(const ctx_t *ctx)
+{
+	return ctx->vlan_present;
+}
+
+static __always_inline __be16 ctx_tag_proto(const ctx_t *ctx)
+{
+	return (__be16)ctx->vlan_proto;
+}
+
+static __always_inline __u16 ctx_tag_tci(const ctx_t *ctx)
+{
+	return ctx->vlan_tci;
+}
+
+/* Remove the outermost VLAN tag; one behind it in the packet takes its place beside it. */
+static __always_inline int ctx_untag(ctx_t *ctx)
+{
+	return bpf_skb_vlan_pop(ctx);
+}
+
 /*
  * Begin and end of the packet's linear part. The loads are spelled out because clang may otherwise
  * cut the 32-bit field to 32 bits once more, after which the verifier sees a number and no pointer.
@@ -141,6 +163,12 @@ static __always_inline int ctx_push(ctx_t *ctx, __u32 len, __u64 flags)
 				   flags | BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET);
 }
 
+/* Flags of ctx_push() besides, where the last @hlen bytes of the room are for an Ethernet header. */
+static __always_inline __u64 ctx_push_frame(__u32 hlen)
+{
+	return BPF_F_ADJ_ROOM_ENCAP_L2_ETH | (__u64)hlen << 56;
+}
+
 /*
  * Remove @len bytes behind the Ethernet header, which moves along. @flags (BPF_F_ADJ_ROOM_DECAP_*)
  * say which tunnel a packet of several segments loses. Kernels before 2026 do not know them, refuse
@@ -187,7 +215,7 @@ static __always_inline __u32 ctx_hash(const ctx_t *ctx)
 	return ctx->hash;
 }
 
-/* Cut the packet to @len bytes; a GSO packet becomes a plain one. */
+/* Cut the packet to @len bytes, or add zeros up to there; a GSO packet becomes a plain one. */
 static __always_inline int ctx_trim(ctx_t *ctx, __u32 len)
 {
 	return bpf_skb_change_tail(ctx, len, 0);

@@ -181,6 +181,99 @@ static __always_inline int decap_packet(ctx_t *ctx, enum family family, const st
 	return ctx_redirect(end->rx_ifindex, end->rx_flags);
 }
 
+/* Hand a congestion mark on to the IP packet in a frame. The kernel's drivers look no further than
+ * the frame's ethertype for one. Returns 0 or a refusal. */
+static __always_inline int frame_tos(ctx_t *ctx, const struct headers *h, __u8 outer_tos)
+{
+	void *ip;
+	int tos;
+
+	if (h->inside == INNER_IPV4) {
+		ip = ctx_at(ctx, WIRE_ETH_HLEN + h->hlen, IPV4_HLEN);
+		if (!ip || ((struct iphdr *)ip)->version != 4)
+			return 0;
+		tos = ecn_decap(outer_tos, ((struct iphdr *)ip)->tos);
+		if (tos >= 0 && unlikely(tos != ((struct iphdr *)ip)->tos))
+			ipv4_set_tos(ip, tos);
+	} else {
+		ip = ctx_at(ctx, WIRE_ETH_HLEN + h->hlen, IPV6_HLEN);
+		if (h->inside != INNER_IPV6 || !ip || ((struct ipv6hdr *)ip)->version != 6)
+			return 0;
+		tos = ecn_decap(outer_tos, ipv6_tos(ip));
+		if (tos >= 0 && unlikely(tos != ipv6_tos(ip)))
+			ipv6_set_tos(ctx, ip, tos);
+	}
+	return tos < 0 ? tos : 0;
+}
+
+/* Whether there are UDP datagrams in a frame. */
+static __always_inline bool frame_datagrams(ctx_t *ctx, const struct headers *h)
+{
+	__u32 at = WIRE_ETH_HLEN + h->hlen;
+	const __u8 *proto;
+
+	if (!h->inside)
+		return false;
+	proto = ctx_at(ctx, at + (h->inside == INNER_IPV4 ? 9 : 6), 1);
+	return proto && *proto == WIRE_IPPROTO_UDP;
+}
+
+/*
+ * Remove the headers in front of a frame, and what stands behind it. No kernel removes so much that
+ * less is left than a header of the kind that it takes the packet for: smaller frames get zeros, as
+ * on any wire. Returns 0 or a refusal.
+ */
+static __always_inline int frame_pop(ctx_t *ctx, const struct headers *h, bool over_ipv6)
+{
+	__u32 at = WIRE_ETH_HLEN + h->hlen, end = WIRE_ETH_HLEN + h->len;
+	bool datagrams = h->wrap && ctx_gso_size(ctx) && frame_datagrams(ctx, h);
+	struct ethhdr eth;
+	void *to;
+
+	if (unlikely(end < at + IPV4_HLEN))
+		end = at + IPV4_HLEN;
+	if (unlikely(end != ctx_len(ctx)) && !ctx_gso_size(ctx) && ctx_trim(ctx, end))
+		return REFUSE(pop_failed);
+	if (over_ipv6 && unlikely(end < at + IPV6_HLEN) &&
+	    ctx_retype(ctx, bpf_htons(WIRE_ETH_P_IP)))
+		return REFUSE(pop_failed);
+	to = ctx_at(ctx, at - WIRE_ETH_HLEN, WIRE_ETH_HLEN);
+	if (unlikely(!to))
+		return REFUSE(pop_failed);
+	eth = *(struct ethhdr *)to;
+	to = ctx_head(ctx, WIRE_ETH_HLEN);
+	if (unlikely(!to))
+		return REFUSE(pop_failed);
+	*(struct ethhdr *)to = eth;
+	if (unlikely(ctx_pop(ctx, h->hlen, pop_flags(over_ipv6 ? FAMILY_IPV6 : FAMILY_IPV4, h),
+			     datagrams)))
+		return datagrams ? REFUSE(segments) : REFUSE(pop_failed);
+	return 0;
+}
+
+/* As decap_packet(), for a frame; @outer: the outer TOS, and the outer family from bit 8 on. */
+__noinline int decap_frame(ctx_t *ctx, const struct endpoint *end, const struct headers *h,
+			   __u32 outer, struct cpu_state *state)
+{
+	int err;
+
+	if (!end || !h || !state || !h->len)
+		return REFUSE(outer_length);
+	if (unlikely(h->refusal))
+		return h->refusal;
+	if (unlikely(h->len < h->hlen))
+		return REFUSE(payload_length);
+	err = h->wrap ? wrap_check(ctx, h) : 0;
+	err = err ?: payload_check(ctx, end, h);
+	err = err ?: frame_tos(ctx, h, outer);
+	err = err ?: frame_pop(ctx, h, outer >> 8 == FAMILY_IPV6);
+	if (unlikely(err))
+		return err;
+	state->rx_packets++;
+	state->rx_bytes += h->len - h->hlen;
+	return ctx_redirect(end->rx_ifindex, end->rx_flags);
+}
+
 /* The long way for a packet over IPv4. */
 __noinline int decap4(ctx_t *ctx)
 {
@@ -189,7 +282,7 @@ __noinline int decap4(ctx_t *ctx)
 	struct cpu_state *state;
 	const struct iphdr *ip;
 	struct headers h = {};
-	__be32 remote;
+	__be32 local, remote;
 	void *head;
 	__u8 tos;
 	int ret;
@@ -210,7 +303,7 @@ __noinline int decap4(ctx_t *ctx)
 		     ip->ihl < 5 || !ip->daddr))
 		return CTX_NEXT;
 	tos = ip->tos;
-	key.local = ip->daddr;
+	key.local = local = ip->daddr;
 	key.remote = remote = ip->saddr;
 	h.ip_proto = ip->protocol;
 	h.ip_hlen = h.hlen = ip->ihl * 4;
@@ -219,10 +312,18 @@ __noinline int decap4(ctx_t *ctx)
 		return CTX_NEXT;
 	if (payload_read(ctx, &h))
 		return CTX_NEXT;
-	key.ip_proto = h.ip_proto;
 	key.key = h.key;
 	key.keyed = !!(h.gre_flags & GRE_KEY);
+	key.ip_proto = headers_announced(&h);
 	end = endpoint4_find(ctx, &key);
+	if (unlikely(!end && h.kind == INNER_ETHERNET)) {
+		/* Without a tunnel for frames it is a wrong packet of one that has others. */
+		key.local = local;
+		key.remote = remote;
+		key.keyed = !!(h.gre_flags & GRE_KEY);
+		key.ip_proto = h.ip_proto;
+		end = endpoint4_search(ctx, &key);
+	}
 	if (!end)
 		return CTX_NEXT;
 	state = bpf_map_lookup_elem(&cpu_state, &end->id);
@@ -234,7 +335,9 @@ __noinline int decap4(ctx_t *ctx)
 	} else {
 		ret = outer4_check(ctx, &h);
 		if (likely(!ret))
-			ret = decap_packet(ctx, FAMILY_IPV4, end, &h, tos, state);
+			ret = unlikely(end->inner == INNER_ETHERNET)
+				      ? decap_frame(ctx, end, &h, tos | FAMILY_IPV4 << 8, state)
+				      : decap_packet(ctx, FAMILY_IPV4, end, &h, tos, state);
 	}
 	return likely(ret >= 0) ? ret : drop_count(end->id, ret, CTX_DROP);
 }
@@ -262,6 +365,7 @@ __noinline int decap6(ctx_t *ctx)
 	struct endpoint6_key key = {};
 	struct headers h = { .ip_hlen = IPV6_HLEN, .hlen = IPV6_HLEN };
 	const struct endpoint *end;
+	const void *ends;
 	struct cpu_state *state;
 	const struct ipv6hdr *ip;
 	void *head;
@@ -287,9 +391,18 @@ __noinline int decap6(ctx_t *ctx)
 	    (h.ip_proto == WIRE_IPPROTO_UDP && wrap_read(ctx, FAMILY_IPV6, &h)) ||
 	    payload_read(ctx, &h))
 		return CTX_NEXT;
-	key.ip_proto = h.ip_proto;
 	key.key = h.key;
+	key.ip_proto = headers_announced(&h);
 	end = endpoint6_find(ctx, &key);
+	if (unlikely(!end && h.kind == INNER_ETHERNET)) {
+		ends = ctx_at(ctx, WIRE_ETH_HLEN + 8, 32);
+		if (!ends)
+			return CTX_NEXT;
+		address6_copy(key.remote, ends);
+		address6_copy(key.local, ends + 16);
+		key.ip_proto = h.ip_proto;
+		end = endpoint6_search(ctx, &key);
+	}
 	if (!end)
 		return CTX_NEXT;
 	state = bpf_map_lookup_elem(&cpu_state, &end->id);
@@ -297,6 +410,8 @@ __noinline int decap6(ctx_t *ctx)
 		return CTX_NEXT;
 	if (unlikely(end->flags & ENDPOINT_CLAIM))
 		ret = REFUSE(wrong_remote);
+	else if (unlikely(end->inner == INNER_ETHERNET))
+		ret = decap_frame(ctx, end, &h, tos | FAMILY_IPV6 << 8, state);
 	else
 		ret = decap_packet(ctx, FAMILY_IPV6, end, &h, tos, state);
 	return likely(ret >= 0) ? ret : drop_count(end->id, ret, CTX_DROP);

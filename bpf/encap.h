@@ -3,6 +3,7 @@
 #ifndef XTUN_ENCAP_H
 #define XTUN_ENCAP_H
 
+#include "frame.h"
 #include "icmp.h"
 #include "maps.h"
 #include "options6.h"
@@ -156,6 +157,74 @@ static __noinline int encap_packet(ctx_t *ctx, const struct tunnel *t, struct cp
 				      : ctx_redirect_neigh(route.ifindex);
 }
 
+/*
+ * Carry one Ethernet frame, as encap_packet() does. Its header goes into the room together with the
+ * outer ones, where the kernel is told that it is.
+ */
+__noinline int encap_frame(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state,
+			   int *verdict)
+{
+	struct inner_packet in = {};
+	struct frame frame = {};
+	struct route route;
+	__u32 hlen;
+	int err;
+
+	if (!t || !state || !verdict)
+		return REFUSE(push_failed);
+	err = frame_read(ctx, &in);
+	if (unlikely(err))
+		return err;
+	if (unlikely(t->flags & TUNNEL_NO_REMOTE))
+		return REFUSE(no_peer);
+	if (t->flags & TUNNEL_SPECIAL) {
+		err = encap_special(ctx, t, &in);
+		if (unlikely(err))
+			return err;
+	}
+	route.tos = t->flags & TUNNEL_TOS_INHERIT && in.kind ? in.tos : t->tos;
+	if (likely(!(t->flags & TUNNEL_TOS_PLAIN)))
+		route.tos = ecn_encap(route.tos, in.tos);
+	err = route_find(ctx, t, &state->route, &route);
+	if (unlikely(err))
+		return err;
+	hlen = t->hlen + in.frame_hlen - WIRE_ETH_HLEN;
+	if (unlikely(in.limited) && !(t->flags & TUNNEL_ENCAP_LIMIT))
+		hlen += IPV6_LIMIT_HLEN;
+	if (unlikely(route.mtu && inner_wire_len(ctx, &in, route.mtu - hlen) + hlen > route.mtu))
+		return encap_too_big(ctx, t, &in, route.mtu - hlen, verdict);
+
+	err = frame_take(ctx, &frame);
+	if (unlikely(err))
+		return err;
+	/* A tag in the packet was not seen before. */
+	hlen += frame.hlen - in.frame_hlen;
+	in.frame_hlen = frame.hlen;
+	in.len = ctx_len(ctx) - WIRE_ETH_HLEN;
+	/* No other kind of packet may be encapsulated, but it does not matter what is behind. */
+	if (unlikely(!frame_kind(ctx_eth_proto(ctx)))) {
+		if (ctx_gso_size(ctx))
+			return REFUSE(gso);
+		if (ctx_retype(ctx, bpf_htons(WIRE_ETH_P_IP)))
+			return REFUSE(push_failed);
+	}
+	if (unlikely(ctx_push(ctx, hlen, t->room_flags | ctx_push_frame(frame.hlen))) &&
+	    encap_push_again(ctx, t,
+			     ctx_eth_proto(ctx) == bpf_htons(WIRE_ETH_P_IPV6) ? INNER_IPV6
+									      : INNER_IPV4,
+			     hlen))
+		return REFUSE(push_failed);
+	err = frame_write(ctx, &frame, WIRE_ETH_HLEN + hlen);
+	err = err ?: outer_write(ctx, t, &in, &route, &state->route, hlen);
+	if (unlikely(err))
+		return err;
+
+	state->tx_packets++;
+	state->tx_bytes += in.len;
+	return likely(route.resolved) ? ctx_redirect(route.ifindex, 0)
+				      : ctx_redirect_neigh(route.ifindex);
+}
+
 /* The whole of encapsulation, counted. Returns the hook's verdict. */
 static __always_inline int encap(ctx_t *ctx)
 {
@@ -171,7 +240,8 @@ static __always_inline int encap(ctx_t *ctx)
 		return CTX_DROP;
 	ret = ready_send(ctx, state);
 	if (unlikely(ret == READY_NOT))
-		ret = encap_packet(ctx, t, state, &verdict);
+		ret = t->inner & INNER_ETHERNET ? encap_frame(ctx, t, state, &verdict)
+						: encap_packet(ctx, t, state, &verdict);
 	return likely(ret >= 0) ? ret : drop_count(t->id, ret, verdict);
 }
 

@@ -17,7 +17,27 @@ struct headers {
 	__sum16 wrap_check;
 	__u8 ip_proto; /* what announces the payload */
 	__u8 kind;     /* of the inner packet, one of enum inner; 0: unknown */
+	__u8 inside;   /* of a frame: what IP packet is in it, 0: none */
 	int refusal;   /* why the packet is to be dropped if it is ours, 0: not known yet */
 };
+
+/*
+ * An Ethernet frame begins where @h ends: its header counts as one more, so that @h ends where its
+ * inside begins. One that is not all there is ours to drop. Returns 0.
+ */
+static __always_inline int headers_frame(ctx_t *ctx, struct headers *h)
+{
+	const struct ethhdr *eth = ctx_at(ctx, WIRE_ETH_HLEN + h->hlen, sizeof(*eth));
+
+	h->inside = eth ? frame_kind(eth->h_proto) : 0;
+	h->hlen += WIRE_ETH_HLEN;
+	return 0;
+}
+
+/* The payload's number in the key of an endpoint. */
+static __always_inline __u8 headers_announced(const struct headers *h)
+{
+	return unlikely(h->kind == INNER_ETHERNET) ? WIRE_IPPROTO_ETHERNET : h->ip_proto;
+}
 
 #endif

@@ -32,6 +32,17 @@ static __always_inline bool icmp_may_answer(const struct iphdr *ip, const struct
 	return ip->saddr && bpf_ntohl(ip->saddr) >> 28 != 0xe && ip->saddr != 0xffffffff;
 }
 
+/* The error comes to the stack of this host; in a tunnel of frames from whom the frame was to go
+ * to. */
+static __always_inline void icmp_address(struct ethhdr *eth, const struct tunnel *t)
+{
+	struct ethhdr frame = *eth;
+	bool ethernet = t->inner & INNER_ETHERNET;
+
+	__builtin_memcpy(eth->h_dest, ethernet ? frame.h_source : t->mac, sizeof(eth->h_dest));
+	__builtin_memcpy(eth->h_source, ethernet ? frame.h_dest : t->mac, sizeof(eth->h_source));
+}
+
 /*
  * Turn the inner packet into the error about itself, with next-hop MTU @mtu, and hand it to the
  * anchor of @t. The source is the address that the packet was going to: whatever lies on the path
@@ -76,8 +87,7 @@ __noinline int icmp_frag_needed(ctx_t *ctx, const struct tunnel *t, __u32 mtu)
 	sum = bpf_csum_diff(NULL, 0, (__be32 *)&error.icmp, sizeof(error.icmp), sum);
 	error.icmp.checksum = checksum_fold(sum & 0xffffffff);
 	eth = head;
-	__builtin_memcpy(eth->h_dest, t->mac, sizeof(eth->h_dest));
-	__builtin_memcpy(eth->h_source, t->mac, sizeof(eth->h_source));
+	icmp_address(eth, t);
 	eth->h_proto = bpf_htons(WIRE_ETH_P_IP);
 	__builtin_memcpy(head + WIRE_ETH_HLEN, &error, sizeof(error));
 	return ctx_redirect(t->anchor, BPF_F_INGRESS);
@@ -133,8 +143,7 @@ __noinline int icmp6_too_big(ctx_t *ctx, const struct tunnel *t, __u32 mtu)
 	sum = bpf_csum_diff(NULL, 0, head + WIRE_ETH_HLEN + ICMP6_ROOM, ICMP6_QUOTE, sum);
 	error.icmp.icmp6_cksum = checksum_fold(checksum_add(sum, bpf_htonl(WIRE_IPPROTO_ICMPV6)));
 	eth = head;
-	__builtin_memcpy(eth->h_dest, t->mac, sizeof(eth->h_dest));
-	__builtin_memcpy(eth->h_source, t->mac, sizeof(eth->h_source));
+	icmp_address(eth, t);
 	eth->h_proto = bpf_htons(WIRE_ETH_P_IPV6);
 	__builtin_memcpy(head + WIRE_ETH_HLEN, &error, sizeof(error));
 	return ctx_redirect(t->anchor, BPF_F_INGRESS);

@@ -95,12 +95,12 @@ static __always_inline int ipv6_write(ctx_t *ctx, void *to, const struct tunnel 
 	return 0;
 }
 
-/* The headers between the outer IP header and the inner packet. @kind_at: the kind of that, and
- * where the outer IP header ends, from bit 8 on. */
+/* The headers between the outer IP header and the inner packet, but for checksums. @kind_at: the
+ * kind of that, and where the outer IP header ends, from bit 8 on. */
 __noinline int outer_write_rest(ctx_t *ctx, const struct tunnel *t, __u32 kind_at, __u32 eth_proto,
 				__u32 hash)
 {
-	__u32 at = kind_at >> 8, wrap = at;
+	__u32 at = kind_at >> 8;
 	__u8 kind = kind_at;
 	int err;
 
@@ -112,9 +112,24 @@ __noinline int outer_write_rest(ctx_t *ctx, const struct tunnel *t, __u32 kind_a
 			return err;
 		at += UDP_HLEN + (t->wrap == WRAP_GUE ? GUE_HLEN : 0);
 	}
-	err = payload_write(ctx, t, at, eth_proto);
-	if (!err && unlikely(t->flags & TUNNEL_WRAP_CSUM))
-		err = wrap_finish(ctx, wrap, at + payload_hlen(t), kind);
+	return payload_write(ctx, t, at, eth_proto);
+}
+
+/* Fill in the checksums that cover the inner packet, the innermost first. Returns 0 or a refusal.
+ */
+static __always_inline int outer_finish(ctx_t *ctx, const struct tunnel *t,
+					const struct inner_packet *in, __u32 hlen)
+{
+	__u32 inner_at = WIRE_ETH_HLEN + hlen;
+	int err = 0;
+
+	if (t->flags & TUNNEL_OCSUM)
+		err = gre_finish(ctx, inner_at - in->frame_hlen - payload_hlen(t), inner_at,
+				 in->kind);
+	if (t->flags & TUNNEL_WRAP_CSUM)
+		err = err
+			      ?: wrap_finish(ctx, WIRE_ETH_HLEN + outer_ip_hlen(t, in->limited),
+					     inner_at, in->kind);
 	return err;
 }
 
@@ -149,9 +164,12 @@ static __always_inline int outer_write(ctx_t *ctx, const struct tunnel *t,
 	}
 	if (t->wrap == WRAP_NONE && t->payload == PAYLOAD_IP)
 		return 0;
-	return outer_write_rest(ctx, t,
-				in->kind | (WIRE_ETH_HLEN + outer_ip_hlen(t, in->limited)) << 8,
-				in->eth_proto, in->hash);
+	err = outer_write_rest(ctx, t,
+			       in->kind | (WIRE_ETH_HLEN + outer_ip_hlen(t, in->limited)) << 8,
+			       in->eth_proto, in->hash);
+	if (unlikely(t->flags & (TUNNEL_OCSUM | TUNNEL_WRAP_CSUM)))
+		err = err ?: outer_finish(ctx, t, in, hlen);
+	return err;
 }
 
 #endif

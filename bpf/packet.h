@@ -17,9 +17,18 @@ struct inner_packet {
 	__u8 next;    /* IPv6: protocol behind its header */
 	__u8 limited; /* there is an encapsulation limit to send */
 	__u8 encap_limit;
-	__be32 flow; /* IPv6: flow label */
-	__u32 hash;  /* of the flow, where an outer header shows it */
+	__u8 frame_hlen; /* bytes of the Ethernet header in the payload, 0: there is none */
+	__be32 flow;     /* IPv6: flow label */
+	__u32 hash;      /* of the flow, where an outer header shows it */
 };
+
+/* What an ethertype in a frame announces, 0: nothing that outer headers depend on. */
+static __always_inline __u8 frame_kind(__be16 eth_proto)
+{
+	if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IP)))
+		return INNER_IPV4;
+	return eth_proto == bpf_htons(WIRE_ETH_P_IPV6) ? INNER_IPV6 : 0;
+}
 
 /* What is neither tagged nor IP has the TTL that the host gives its own packets. */
 enum { TTL_DEFAULT = 64 };
@@ -68,6 +77,7 @@ static __always_inline int inner_read(ctx_t *ctx, struct inner_packet *in)
 	void *head;
 
 	in->next = in->limited = in->encap_limit = 0;
+	in->frame_hlen = 0;
 	in->len = ctx_len(ctx) - WIRE_ETH_HLEN;
 	in->eth_proto = ctx_eth_proto(ctx);
 	if (in->eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
@@ -183,6 +193,11 @@ __noinline __u32 flow_hash(ctx_t *ctx, __u8 kind)
 		hash = flow_mix(hash, word[0] & bpf_htonl(IPV6_FLOWLABEL_MASK));
 		proto = ip->nexthdr;
 		l4 = WIRE_ETH_HLEN + IPV6_HLEN;
+	} else if (kind != INNER_MPLS) {
+		/* A frame with something else in it: who sends it to whom. */
+		word = ctx_at(ctx, 0, WIRE_ETH_HLEN);
+		if (likely(word))
+			hash = flow_mix(flow_mix(word[0], word[1]), word[2]);
 	} else {
 		word = ctx_at(ctx, WIRE_ETH_HLEN, MPLS_HLEN);
 		if (likely(word))

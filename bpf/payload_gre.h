@@ -32,12 +32,14 @@ static __always_inline __u8 gre_kind(__be16 eth_proto)
 		return INNER_IPV4;
 	if (eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
 		return INNER_IPV6;
+	if (eth_proto == bpf_htons(WIRE_ETH_P_TEB))
+		return INNER_ETHERNET;
 	return eth_proto == bpf_htons(WIRE_ETH_P_MPLS) ? INNER_MPLS : 0;
 }
 
-/* The checksum of the packet from the GRE header at @at on, with an inner packet of @kind at
- * @inner_at. Returns 0 or a refusal. */
-__noinline int gre_checksum_write(ctx_t *ctx, __u32 at, __u32 inner_at, __u8 kind)
+/* Fill in the checksum of the GRE header at @at, when all behind it is there, an inner packet of
+ * @kind at @inner_at. Returns 0 or a refusal. */
+__noinline int gre_finish(ctx_t *ctx, __u32 at, __u32 inner_at, __u8 kind)
 {
 	__u32 sum = 0;
 	__sum16 *check;
@@ -53,7 +55,7 @@ __noinline int gre_checksum_write(ctx_t *ctx, __u32 at, __u32 inner_at, __u8 kin
 
 /*
  * Write the header of tunnel @t at @at bytes from the start of the packet, in front of an inner
- * packet of @eth_proto. Returns 0 or a refusal.
+ * packet of @eth_proto. A checksum is zero until gre_finish(). Returns 0 or a refusal.
  */
 __noinline int gre_write(ctx_t *ctx, const struct tunnel *t, __u32 at, __be16 eth_proto)
 {
@@ -92,9 +94,7 @@ __noinline int gre_write(ctx_t *ctx, const struct tunnel *t, __u32 at, __be16 et
 			return REFUSE(push_failed);
 		*field = bpf_htonl(gre_sequence_next(t->id));
 	}
-	if (!(t->flags & TUNNEL_OCSUM))
-		return 0;
-	return gre_checksum_write(ctx, at, at + gre_hlen(t), gre_kind(eth_proto));
+	return 0;
 }
 
 /*
@@ -131,7 +131,7 @@ static __always_inline int gre_read(ctx_t *ctx, struct headers *h)
 		h->sequence = bpf_ntohl(*field);
 		h->hlen += GRE_FIELD;
 	}
-	return 0;
+	return unlikely(h->kind == INNER_ETHERNET) ? headers_frame(ctx, h) : 0;
 }
 
 /*

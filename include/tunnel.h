@@ -28,7 +28,12 @@ enum wrap { WRAP_NONE, WRAP_FOU, WRAP_GUE, WRAP_MAX };
 enum payload { PAYLOAD_IP, PAYLOAD_GRE, PAYLOAD_MAX };
 
 /* Which inner packets; a set. */
-enum inner { INNER_IPV4 = 1 << 0, INNER_IPV6 = 1 << 1, INNER_MPLS = 1 << 2 };
+enum inner {
+	INNER_IPV4 = 1 << 0,
+	INNER_IPV6 = 1 << 1,
+	INNER_MPLS = 1 << 2,
+	INNER_ETHERNET = 1 << 3, /* frames of any kind, and nothing else */
+};
 
 /* An IPv4 address lies in v4 with the rest zero; all zero is `any`. Network byte order. */
 union address {
@@ -92,7 +97,8 @@ struct tunnel {
 	__u8 family, wrap, payload, inner;
 	__u8 ttl;         /* or hop limit; 0: inherit */
 	__u8 tos;         /* without TUNNEL_TOS_INHERIT, or for inner packets that have none */
-	__u8 hlen;        /* bytes of all outer headers, from the outer IP header on */
+	__u8 hlen;        /* bytes of all outer headers, from the outer IP header on; of an inner
+			     frame its Ethernet header, too */
 	__u8 encap_limit; /* with TUNNEL_ENCAP_LIMIT */
 	__be32 ikey, okey;
 	__be32 flowlabel;  /* 0: of the inner flow */
@@ -125,7 +131,8 @@ static inline __u32 tunnel_slot(__u32 port)
 
 /*
  * What decap looks up: addresses as they are seen from here, the IP protocol that announces the
- * payload, and the GRE key; wildcards are zero. The wrap is none of it: like the kernel's drivers,
+ * payload (of frames in GRE: the number that they have where they follow an IP header at once, RFC
+ * 8986 section 10.1), and the GRE key; wildcards are zero. The wrap is none of it: like the kernel's drivers,
  * tunnels take packets with and without. Hashing is most of a look-up's cost, so each family has a
  * map of its own, with a key as short as can be.
  */

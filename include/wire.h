@@ -11,6 +11,8 @@ enum {
 	WIRE_ETH_P_IPV6 = 0x86dd,
 	WIRE_ETH_P_MPLS = 0x8847, /* unicast, RFC 3032 */
 	WIRE_ETH_P_8021Q = 0x8100,
+	WIRE_ETH_P_8021AD = 0x88a8,
+	WIRE_ETH_P_TEB = 0x6558, /* an Ethernet frame inside, RFC 7637 */
 	WIRE_ETH_HLEN = 14,
 };
 
@@ -40,6 +42,7 @@ enum {
 	WIRE_IPPROTO_ICMPV6 = 58,
 	WIRE_IPPROTO_DSTOPTS = 60, /* IPv6 header */
 	WIRE_IPPROTO_MPLS = 137,   /* RFC 4023 */
+	WIRE_IPPROTO_ETHERNET = 143,
 };
 
 /* IPv6, RFC 8200 */

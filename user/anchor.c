@@ -17,11 +17,12 @@ static const struct kind {
 	const char *name;
 	bool pair;
 	enum anchor_hook hook;
-	bool own_mac; /* the kernel gives it one, and takes no other */
+	bool own_mac;  /* the kernel gives it one, and takes no other */
+	bool ethernet; /* can carry a tunnel of frames */
 } kinds[ANCHOR_MAX] = {
-	[ANCHOR_DUMMY] = { .name = "dummy", .hook = HOOK_TC_EGRESS },
-	[ANCHOR_IFB] = { .name = "ifb", .hook = HOOK_TC_EGRESS },
-	[ANCHOR_VETH] = { .name = "veth", .pair = true, .hook = HOOK_TC_INGRESS },
+	[ANCHOR_DUMMY] = { .name = "dummy", .hook = HOOK_TC_EGRESS, .ethernet = true },
+	[ANCHOR_IFB] = { .name = "ifb", .hook = HOOK_TC_EGRESS, .ethernet = true },
+	[ANCHOR_VETH] = { .name = "veth", .pair = true, .hook = HOOK_TC_INGRESS, .ethernet = true },
 	[ANCHOR_NETKIT] = { .name = "netkit", .pair = true, .hook = HOOK_NETKIT, .own_mac = true },
 };
 
@@ -48,17 +49,20 @@ enum anchor_kind anchor_kind_parse(const char *name)
 }
 
 /* Make the device; @half, the name of its other half, is set. */
-static int anchor_add(const struct kind *kind, const char *name, __u32 mtu, const __u8 *mac,
-		      char *half)
+static int anchor_add(const struct kind *kind, const char *name, const struct anchor_want *anchor,
+		      const __u8 *mac, char *half)
 {
 	struct link_new want = {
 		.kind = kind->name,
 		.name = name,
 		.peer = kind->pair ? half : NULL,
 		.mac = kind->own_mac ? NULL : mac,
-		.mtu = mtu,
+		.mtu = anchor->mtu,
 		.group = ANCHOR_UNFINISHED,
-		.flags = IFF_NOARP,
+		/* Kinds that are not made for neighbours have neither ARP nor groups by themselves.
+		 */
+		.flags = anchor->ethernet ? IFF_MULTICAST : IFF_NOARP,
+		.no_flags = anchor->ethernet ? IFF_NOARP : 0,
 		.drop = kind->hook == HOOK_NETKIT,
 	};
 	__u32 salt;
@@ -69,8 +73,8 @@ static int anchor_add(const struct kind *kind, const char *name, __u32 mtu, cons
 	return netlink_link_add(&want);
 }
 
-static int anchor_create_kind(const struct kind *kind, const char *name, __u32 mtu,
-			      struct anchor *anchor)
+static int anchor_create_kind(const struct kind *kind, const char *name,
+			      const struct anchor_want *want, struct anchor *anchor)
 {
 	struct link link, peer;
 	char half[IFNAMSIZ];
@@ -79,7 +83,7 @@ static int anchor_create_kind(const struct kind *kind, const char *name, __u32 m
 	if (getrandom(anchor->mac, sizeof(anchor->mac), 0) != sizeof(anchor->mac))
 		return -EIO;
 	anchor->mac[0] = (anchor->mac[0] & 0xfe) | 0x02; /* one host, locally administered */
-	err = anchor_add(kind, name, mtu, anchor->mac, half);
+	err = anchor_add(kind, name, want, anchor->mac, half);
 	err = err ?: netlink_link_by_name(name, &link);
 	if (err)
 		return err;
@@ -105,6 +109,11 @@ bool anchor_segments(enum anchor_kind kind)
 	return kinds[kind].pair;
 }
 
+bool anchor_ethernet(enum anchor_kind kind)
+{
+	return kinds[kind].ethernet;
+}
+
 int anchor_cut(const char *name, struct error *err)
 {
 	int ret = ethtool_no_segmentation(name);
@@ -112,37 +121,38 @@ int anchor_cut(const char *name, struct error *err)
 	return ret ? refuse_kernel(err, ret, "%s: switching off its offloads", name) : 0;
 }
 
-int anchor_create(enum anchor_kind *kind, const char *name, __u32 mtu, bool segments,
+int anchor_create(enum anchor_kind *kind, const char *name, const struct anchor_want *want,
 		  struct anchor *anchor, struct error *err)
 {
 	int ret = -EOPNOTSUPP;
 	size_t i;
 
 	if (*kind != ANCHOR_AUTO) {
-		ret = anchor_create_kind(&kinds[*kind], name, mtu, anchor);
+		ret = anchor_create_kind(&kinds[*kind], name, want, anchor);
 		if (ret)
 			return refuse_kernel(err, ret, "anchor %s: creating the device",
 					     kinds[*kind].name);
-		return segments ? anchor_cut(name, err) : 0;
+		return want->segments ? anchor_cut(name, err) : 0;
 	}
 	for (i = 0; i < sizeof(preference) / sizeof(preference[0]) && ret == -EOPNOTSUPP; i++) {
-		if (segments && !kinds[preference[i]].pair)
+		if ((want->segments && !kinds[preference[i]].pair) ||
+		    (want->ethernet && !kinds[preference[i]].ethernet))
 			continue;
 		*kind = preference[i];
-		ret = anchor_create_kind(&kinds[*kind], name, mtu, anchor);
+		ret = anchor_create_kind(&kinds[*kind], name, want, anchor);
 	}
 	if (ret)
 		return refuse_kernel(err, ret, "creating the tunnel's device (%s)",
 				     kinds[*kind].name);
-	return segments ? anchor_cut(name, err) : 0;
+	return want->segments ? anchor_cut(name, err) : 0;
 }
 
 void anchor_receive(const struct tunnel *t, __u32 port, __u32 *ifindex, __u32 *flags)
 {
 	/*
 	 * Sent through the hidden half, packets count and show on the visible one like those of any
-	 * device: for that, and its price, users choose such a device. A tunnel that has one because
-	 * its packets must be cut takes the short way.
+	 * device: for that, and its price, users choose such a device. A tunnel that has one
+	 * because its packets must be cut takes the short way.
 	 */
 	bool hidden = kinds[t->kind].pair && t->flags & TUNNEL_ANCHOR_CHOSEN;
 

@@ -48,12 +48,22 @@ bool anchor_segments(enum anchor_kind kind);
 /* Have device @name, of such a kind, cut packets. */
 int anchor_cut(const char *name, struct error *err);
 
+/* Whether a tunnel of Ethernet frames can have it: a device with an address and neighbours of its
+ * own, that bridges take. */
+bool anchor_ethernet(enum anchor_kind kind);
+
+struct anchor_want {
+	__u32 mtu;
+	bool segments; /* cuts packets to wire size */
+	bool ethernet; /* for frames */
+};
+
 /*
- * Create a device @name of *@kind with MTU @mtu, unfinished; ANCHOR_AUTO takes the first kind that
- * the kernel has, and *@kind says which. @segments: one that cuts packets. The device drops
- * whatever is sent to it. Returns 0 or a negative errno with @err.
+ * Create a device @name of *@kind, unfinished; ANCHOR_AUTO takes the first kind that is as wanted
+ * and that the kernel has, and *@kind says which. The device drops whatever is sent to it. Returns 0
+ * or a negative errno with @err.
  */
-int anchor_create(enum anchor_kind *kind, const char *name, __u32 mtu, bool segments,
+int anchor_create(enum anchor_kind *kind, const char *name, const struct anchor_want *want,
 		  struct anchor *anchor, struct error *err);
 
 /* How decapsulated packets get into the anchor of @t: arguments of bpf_redirect(). */

@@ -102,7 +102,8 @@ static size_t protocols(const struct tunnel *record, __u8 *protos)
 				protos[count++] = kinds[i].ip_proto;
 		break;
 	case PAYLOAD_GRE:
-		protos[count++] = WIRE_IPPROTO_GRE;
+		protos[count++] = record->inner == INNER_ETHERNET ? WIRE_IPPROTO_ETHERNET
+								  : WIRE_IPPROTO_GRE;
 		break;
 	case PAYLOAD_MAX:
 		break;

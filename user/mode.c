@@ -83,6 +83,18 @@ static const struct mode modes[] = {
 		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV4 | GIVEN_WRAP | GIVEN_GRE,
 	},
 	{
+		.name = "gretap",
+		.aliases = "",
+		.types = "gretap",
+		.shown = "gretap/ip",
+		.help = "Ethernet in GRE over IPv4, RFC 2784 and RFC 2890",
+		.driver = "gretap",
+		.family = FAMILY_IPV4,
+		.payload = PAYLOAD_GRE,
+		.inner = INNER_ETHERNET,
+		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV4 | GIVEN_WRAP | GIVEN_GRE,
+	},
+	{
 		.name = "ip6ip6",
 		.aliases = "ipv6/ipv6",
 		.types = "ip6tnl/ip6ip6",
@@ -128,6 +140,18 @@ static const struct mode modes[] = {
 		.family = FAMILY_IPV6,
 		.payload = PAYLOAD_GRE,
 		.inner = INNER_IPV4 | INNER_IPV6 | INNER_MPLS,
+		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV6 | GIVEN_WRAP | GIVEN_GRE,
+	},
+	{
+		.name = "ip6gretap",
+		.aliases = "",
+		.types = "ip6gretap",
+		.shown = "gretap/ipv6",
+		.help = "Ethernet in GRE over IPv6, RFC 7676",
+		.driver = "ip6gretap",
+		.family = FAMILY_IPV6,
+		.payload = PAYLOAD_GRE,
+		.inner = INNER_ETHERNET,
 		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV6 | GIVEN_WRAP | GIVEN_GRE,
 	},
 };
@@ -260,6 +284,11 @@ int spec_check(const struct tunnel_spec *spec, __u32 given, struct error *err)
 			      "anchor: a checksum, sequence number or MPLS needs a device that cuts "
 			      "packets to wire size: veth or netkit, not %s",
 			      anchor_kind_name(spec->anchor - 1));
+	if (spec->mode->inner == INNER_ETHERNET && spec->anchor != ANCHOR_AUTO &&
+	    !anchor_ethernet(spec->anchor))
+		return misuse(err,
+			      "anchor: %s has no Ethernet in it; mode %s needs dummy, ifb or veth",
+			      anchor_kind_name(spec->anchor - 1), spec->mode->name);
 	return 0;
 }
 
@@ -276,6 +305,7 @@ __u32 spec_overhead(const struct tunnel_spec *spec)
 
 	if (spec->flags & TUNNEL_ENCAP_LIMIT)
 		bytes += IPV6_LIMIT_HLEN;
+	bytes += spec->mode->inner == INNER_ETHERNET ? WIRE_ETH_HLEN : 0;
 	bytes += spec->flags & TUNNEL_OKEY ? GRE_FIELD : 0;
 	bytes += spec->flags & TUNNEL_OCSUM ? GRE_FIELD : 0;
 	bytes += spec->flags & TUNNEL_OSEQ ? GRE_FIELD : 0;

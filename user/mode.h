@@ -119,7 +119,7 @@ void spec_defaults(struct tunnel_spec *spec, __u32 given);
  */
 int spec_check(const struct tunnel_spec *spec, __u32 given, struct error *err);
 
-/* Bytes of outer headers, Ethernet not counted. */
+/* Bytes of outer headers: the outer Ethernet header is not counted, that of an inner frame is. */
 __u32 spec_overhead(const struct tunnel_spec *spec);
 
 /* AF_INET or AF_INET6: the family of outer addresses. */

@@ -222,7 +222,7 @@ int netlink_link_add(const struct link_new *want)
 	struct nlattr *linkinfo, *data, *peer;
 
 	info->ifi_flags = want->flags;
-	info->ifi_change = want->flags;
+	info->ifi_change = want->flags | want->no_flags;
 	mnl_attr_put_strz(request, IFLA_IFNAME, want->name);
 	mnl_attr_put_u32(request, IFLA_MTU, want->mtu);
 	mnl_attr_put_u32(request, IFLA_GROUP, want->group);

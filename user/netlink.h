@@ -40,7 +40,8 @@ struct link_new {
 	const __u8 *mac;  /* NULL: as the kernel likes */
 	__u32 mtu;
 	__u32 group;
-	__u32 flags; /* IFF_* to set, of IFF_NOARP and IFF_UP */
+	__u32 flags;    /* IFF_* to set, of IFF_NOARP, IFF_MULTICAST and IFF_UP */
+	__u32 no_flags; /* and to clear */
 	bool drop;   /* netkit: what no program takes is dropped, not handed to the other half */
 };
 

@@ -93,7 +93,7 @@ static __u32 anchor_mtu(const struct model *want, const struct tunnel_spec *spec
 		mtu = IPV4_LEN_MAX;
 	mtu -= spec_overhead(spec);
 	/* A device of less than that loses IPv6 (addrconf_notify()). */
-	if (spec->mode->inner & INNER_IPV6 && mtu < IPV6_MTU_MIN)
+	if (spec->mode->inner & (INNER_IPV6 | INNER_ETHERNET) && mtu < IPV6_MTU_MIN)
 		return IPV6_MTU_MIN;
 	return mtu < IPV4_MTU_MIN ? IPV4_MTU_MIN : mtu;
 }
@@ -167,6 +167,10 @@ static void warn_deaf(const struct model *want, const struct tunnel_entry *entry
 static int tunnel_create(struct state *state, struct tunnel_entry *entry, __u32 mtu, bool cuts,
 			 struct tunnel *record, struct error *err)
 {
+	const __u8 inner = entry->spec.mode->inner;
+	struct anchor_want want = { .mtu = mtu,
+				    .segments = cuts,
+				    .ethernet = inner == INNER_ETHERNET };
 	enum anchor_kind kind = entry->spec.anchor;
 	struct anchor anchor = {};
 	int ret;
@@ -174,14 +178,14 @@ static int tunnel_create(struct state *state, struct tunnel_entry *entry, __u32 
 	ret = counters_clear(&state->maps, record->id);
 	if (ret)
 		return refuse_kernel(err, ret, "making room for counters");
-	ret = anchor_create(&kind, entry->spec.name, mtu, cuts, &anchor, err);
+	ret = anchor_create(&kind, entry->spec.name, &want, &anchor, err);
 	if (ret)
 		return ret;
 	record->anchor = anchor.ifindex;
 	record->kind = kind;
 	record->mtu = mtu;
 	memcpy(record->mac, anchor.mac, sizeof(record->mac));
-	if (!(entry->spec.mode->inner & INNER_IPV6)) {
+	if (!(inner & (INNER_IPV6 | INNER_ETHERNET))) {
 		ret = netlink_link_no_ipv6(anchor.ifindex);
 		if (ret)
 			return refuse_kernel(err, ret, "preparing the tunnel's device");

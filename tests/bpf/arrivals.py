@@ -74,8 +74,9 @@ def back(tunnel):
                    ocsum=tunnel.icsum, oseq=tunnel.iseq, sport=sport, dport=dport)
 
 
-def from_remote(tunnel, kind, inner, wrap="", number=0, **fields):
-    """A packet of @tunnel's other end, wrapped or not."""
+def from_remote(tunnel, kind, inner, wrap="", number=0, around=b"", **fields):
+    """A packet of @tunnel's other end, wrapped or not; @around: the frame in which the inner packet
+    is."""
     port = 5555 if wrap == "gue" else 7747 if tunnel.gre else FOU_PORT[kind]
     end = replace(back(tunnel), encap=wrap, dport=port, **fields)
-    return outer_packet(end, kind, inner, number=number, label=0x777)
+    return outer_packet(end, kind, inner, number=number, label=0x777, frame=around)

@@ -37,6 +37,13 @@ MODES = {
     "ip6gre": (6, True, "46m"),
 }
 
+# Those that carry Ethernet frames, whatever is in them; likewise.
+TAPS = {
+    "gretap": (4, True, ""),
+    "ip6gretap": (6, True, ""),
+}
+TEB = 0x6558
+
 
 @functools.lru_cache
 def networks(peers):
@@ -68,15 +75,15 @@ class ModeTunnel(Tunnel):
 
     @property
     def family(self):
-        return MODES[self.mode][0]
+        return {**MODES, **TAPS}[self.mode][0]
 
     @property
     def gre(self):
-        return MODES[self.mode][1]
+        return {**MODES, **TAPS}[self.mode][1]
 
     @property
     def kinds(self):
-        return MODES[self.mode][2]
+        return {**MODES, **TAPS}[self.mode][2]
 
     @property
     def protocols(self):
@@ -89,6 +96,7 @@ class ModeTunnel(Tunnel):
     def overhead(self):
         size = 20 if self.family == 4 else 40 if self.limit is None else 48
         size += {"": 0, "fou": 8, "gue": 12}[self.encap]
+        size += 14 if self.mode in TAPS else 0
         if self.gre:
             size += 4 + 4 * ((self.okey is not None) + self.ocsum + self.oseq)
         return size
@@ -201,7 +209,7 @@ def gre_header(kind, key=None, number=None, csum=False):
 
 def carried(tunnel, kind, inner, number=0, sport=0):
     """Protocol and packet behind the outer IP header."""
-    proto, packet = IP_PROTO[kind], Raw(inner)
+    proto, packet = IP_PROTO.get(kind), Raw(inner)
     if tunnel.gre:
         proto = GRE_PROTO
         packet = gre_header(kind, tunnel.okey, number if tunnel.oseq else None,
@@ -216,13 +224,15 @@ def carried(tunnel, kind, inner, number=0, sport=0):
     return proto, packet
 
 
-def outer_packet(tunnel, kind, inner, number=0, sport=0, ident=0, label=0, limit=None):
-    """The packet that carries @inner. What nobody can know is given: @sport for `auto`, @ident
-    without DF, @label for that of the flow."""
+def outer_packet(tunnel, kind, inner, number=0, sport=0, ident=0, label=0, limit=None, frame=b""):
+    """The packet that carries @inner, or the @frame in which that is. What nobody can know is given:
+    @sport for `auto`, @ident without DF, @label for that of the flow."""
     tos, ttl, df, flow = facts(kind, inner)
+    if frame:
+        kind, inner = TEB, frame
     ours = tos if tunnel.inherit and tos is not None else tunnel.tos
     # The kernel's ip6gre driver leaves ECN out: its class is the tunnel's, or the inner one whole.
-    if tunnel.mode == "ip6gre":
+    if tunnel.mode in ("ip6gre", "ip6gretap"):
         tos = ours
     else:
         tos = ours & ~3 | (ECN_OUTSIDE[tos & 3] if tos is not None else 0)
@@ -280,7 +290,7 @@ WRAPS = [
 
 def variants(mode):
     """A tunnel of @mode for each set of options, each to a remote of its own."""
-    family, gre, _ = MODES[mode]
+    family, gre, _ = {**MODES, **TAPS}[mode]
     sets = list(OVER_IPV4 if family == 4 else OVER_IPV6)
     sets += GRE_FIELDS if gre else []
     sets += WRAPS

@@ -9,8 +9,8 @@ from oracle import frame, ip
 # Instructions that the verifier may walk. A program that needs many times more than it has is one
 # that the next kernel's verifier, or the next mode, will push over the limit.
 BUDGET = {
-    "encap": 60000,
-    "decap": 40000,
+    "encap": 80000,
+    "decap": 60000,
     "handoff": 500,
 }
 

@@ -39,6 +39,10 @@ gre-fou      46 4 whole fou/47 link add name NAME type gre ENDS encap fou $encap
 gre-gue      46 4 whole gue    link add name NAME type gre ENDS key 3 encap gue $encap
 ip6tnl-fou   6  6 cut   fou/41 link add name NAME type ip6tnl ENDS mode ip6ip6 encap fou $encap
 ip6gre-gue   46 6 cut   gue    link add name NAME type ip6gre ENDS encap gue $encap
+gretap       46 4 whole -      tunnel add NAME mode gretap ENDS
+gretap-seq   46 4 cut   -      link add name NAME type gretap ENDS key 7 csum seq
+gretap-fou   4  4 whole fou/47 link add name NAME type gretap ENDS encap fou $encap
+ip6gretap    46 6 whole -      link add name NAME type ip6gretap ENDS
 ip6gre-zero  46 6 whole gue    link add name NAME type ip6gre ENDS encap gue $encap noencap-udp6-csum
 "
 

@@ -187,7 +187,7 @@ completion_words()
 	dev |show
 	tunnel add t1 nop|nopmtudisc
 	tunnel add t1 mode |$("$XTUN" help modes | sed 's/^ *\([^ ]*\).*/\1/' | tr '\n' ' ' | sed 's/ $//')
-	link add t1 type i|ipip ip6tnl ip6gre
+	link add t1 type i|ipip ip6tnl ip6gre ip6gretap
 	fou |add del show
 	tunnel add t1 mode gre encap-d|encap-dport
 	tunnel add t1 mode ipip anchor |auto dummy ifb veth netkit
@@ -341,7 +341,8 @@ bad_tunnels()
 	2|tunnel add: encaplimit: "256" is not 0..255 or none|tunnel add t1 mode ip6gre encaplimit 256
 	2|tunnel add: flowlabel: "0x100000" is not a flow label|tunnel add t1 mode ip6gre flowlabel 0x100000
 	2|tunnel add: anchor: a checksum, sequence number or MPLS needs|tunnel add t1 mode gre csum anchor dummy
-	2|link add: type: "gretap" is not a type|link add t1 type gretap
+	2|link add: type: "gretapx" is not a type; did you mean gretap?|link add t1 type gretapx
+	2|link add: anchor: netkit has no Ethernet in it; mode gretap needs dummy, ifb or veth|link add t1 type gretap anchor netkit
 	2|link add: mode: type sit has no mode "ip6ip6"|link add t1 type sit mode ip6ip6
 	2|link add: mode: type gre has no mode "any"|link add t1 type gre mode any
 	2|fou add: port: "0" is not 1..65535|fou add port 0 gue

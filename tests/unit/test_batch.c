@@ -239,7 +239,11 @@ static void generate(FILE *out, unsigned int number)
 	if (mode->payload == PAYLOAD_GRE)
 		segments |= generate_gre(out);
 	segments |= generate_wrap(out, mode->family);
-	fputs(segments ? ANY_OF(cuts) : ANY_OF(anchor), out);
+	/* Frames go through no netkit. */
+	if (segments && mode->inner == INNER_ETHERNET)
+		fputs(pick(2) ? "" : " anchor veth", out);
+	else
+		fputs(segments ? ANY_OF(cuts) : ANY_OF(anchor), out);
 	fputc('\n', out);
 }
 

@@ -229,6 +229,7 @@ static void check_overhead(const struct mode *mode, const char *words, unsigned 
 	size_t i, j;
 
 	outer += mode->payload == PAYLOAD_GRE ? 4 : 0;
+	outer += mode->inner == INNER_ETHERNET ? 14 : 0;
 	for (i = 0; i < ARRAY_SIZE(wrapped); i++)
 		for (j = 0; j < (mode->family == FAMILY_IPV6 ? 2 : 1); j++) {
 			snprintf(line, sizeof(line), "mode %s%s %s %s", mode->name, words,
