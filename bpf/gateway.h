@@ -7,7 +7,7 @@
  * next hops without an address, devices that do not take part.
  *
  * Checksums that a virtual device left to be filled in cannot be told to the next device from here:
- * such packets go up, and kinds of packets that may hide some.
+ * such packets go up where a device may have some, and kinds of packets that may hide them.
  */
 #ifndef XTUN_GATEWAY_H
 #define XTUN_GATEWAY_H
@@ -69,7 +69,7 @@ static __always_inline bool gateway_payload(ctx_t *ctx, __u8 ip_proto, __u32 at,
 }
 
 /* Returns 0, or -1: the stack's. */
-static __always_inline int gateway_read4(ctx_t *ctx, struct gateway_packet *packet)
+static __always_inline int gateway_read4(ctx_t *ctx, struct gateway_packet *packet, bool partial)
 {
 	const struct iphdr *ip = ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN);
 	__u32 len, network;
@@ -92,13 +92,20 @@ static __always_inline int gateway_read4(ctx_t *ctx, struct gateway_packet *pack
 	packet->in.df = !!(ip->frag_off & bpf_htons(IPV4_DF));
 	packet->source = address_ipv4(ip->saddr);
 	packet->dest = address_ipv4(ip->daddr);
-	return gateway_payload(ctx, ip->protocol, WIRE_ETH_HLEN + IPV4_HLEN,
-			       (__u64)ip->saddr + ip->daddr, len - IPV4_HLEN)
+	return !partial || gateway_payload(ctx, ip->protocol, WIRE_ETH_HLEN + IPV4_HLEN,
+					   (__u64)ip->saddr + ip->daddr, len - IPV4_HLEN)
 		       ? 0
 		       : -1;
 }
 
-static __always_inline int gateway_read6(ctx_t *ctx, struct gateway_packet *packet)
+/* Headers that a router may have to look at, or that hold an encapsulation limit. */
+static __always_inline bool gateway_extends(__u8 next)
+{
+	return next == WIRE_IPPROTO_HOPOPTS || next == WIRE_IPPROTO_ROUTING ||
+	       next == WIRE_IPPROTO_FRAGMENT || next == WIRE_IPPROTO_DSTOPTS;
+}
+
+static __always_inline int gateway_read6(ctx_t *ctx, struct gateway_packet *packet, bool partial)
 {
 	const struct ipv6hdr *ip = ctx_head(ctx, WIRE_ETH_HLEN + IPV6_HLEN);
 	const __u32 *word;
@@ -122,10 +129,12 @@ static __always_inline int gateway_read6(ctx_t *ctx, struct gateway_packet *pack
 	packet->in.flow = word[0] & bpf_htonl(IPV6_FLOWLABEL_MASK);
 	__builtin_memcpy(&packet->source, &ip->saddr, sizeof(packet->source));
 	__builtin_memcpy(&packet->dest, &ip->daddr, sizeof(packet->dest));
-	return gateway_payload(ctx, ip->nexthdr, WIRE_ETH_HLEN + IPV6_HLEN,
-			       (__u64)word[2] + word[3] + word[4] + word[5] + word[6] + word[7] +
-				       word[8] + word[9],
-			       packet->in.len - IPV6_HLEN)
+	if (gateway_extends(ip->nexthdr))
+		return -1;
+	return !partial || gateway_payload(ctx, ip->nexthdr, WIRE_ETH_HLEN + IPV6_HLEN,
+					   (__u64)word[2] + word[3] + word[4] + word[5] + word[6] +
+						   word[7] + word[8] + word[9],
+					   packet->in.len - IPV6_HLEN)
 		       ? 0
 		       : -1;
 }
@@ -338,13 +347,19 @@ static __always_inline int gateway_send(ctx_t *ctx, const struct gateway_route *
  */
 __noinline int gateway(ctx_t *ctx, __u32 iif, __be16 eth_proto, bool inner)
 {
+	__u32 slot = xdp_device_slot(ctx->ingress_ifindex);
+	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
 	struct gateway_packet packet = {};
 	const struct gateway_route *route;
 	const struct tunnel *t;
+	bool partial;
 	int err;
 
-	err = eth_proto == bpf_htons(WIRE_ETH_P_IP)     ? gateway_read4(ctx, &packet)
-	      : eth_proto == bpf_htons(WIRE_ETH_P_IPV6) ? gateway_read6(ctx, &packet)
+	if (!device)
+		return -1;
+	partial = device->flags & XDP_DEVICE_PARTIAL;
+	err = eth_proto == bpf_htons(WIRE_ETH_P_IP)     ? gateway_read4(ctx, &packet, partial)
+	      : eth_proto == bpf_htons(WIRE_ETH_P_IPV6) ? gateway_read6(ctx, &packet, partial)
 							: -1;
 	if (err || !ctx_holds(ctx, WIRE_ETH_HLEN + packet.in.len))
 		return -1;

@@ -372,7 +372,10 @@ struct xdp_device {
 };
 _Static_assert(sizeof(struct xdp_device) == 16, "struct xdp_device is part of the layout");
 
-enum xdp_device_flags { XDP_DEVICE_FORWARD = 1 << 0 };
+enum xdp_device_flags {
+	XDP_DEVICE_FORWARD = 1 << 0, /* takes part in forwarding */
+	XDP_DEVICE_PARTIAL = 1 << 1, /* its packets may have checksums that are to be filled in */
+};
 
 enum { XDP_DEVICES = 256 };
 

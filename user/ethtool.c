@@ -92,3 +92,21 @@ bool ethtool_hides_vlans(const char *name)
 	close(fd);
 	return !ret && flags.data & ETH_FLAG_RXVLAN;
 }
+
+bool ethtool_virtual(const char *name)
+{
+	/* Drivers whose device is on a bus, and is another machine's software all the same. */
+	static const char *const halves[] = { "virtio_net", "vif", "xen_netfront" };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), ret;
+	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	size_t i;
+
+	if (fd < 0)
+		return true;
+	ret = request(fd, name, &info);
+	close(fd);
+	for (i = 0; i < sizeof(halves) / sizeof(halves[0]); i++)
+		if (!strcmp(info.driver, halves[i]))
+			return true;
+	return ret || !info.bus_info[0] || !strcmp(info.bus_info, "N/A");
+}

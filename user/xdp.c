@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "ethtool.h"
 #include "wire.h"
 
 #define LINK_XDP "xdp-"
@@ -128,6 +129,8 @@ int xdp_attach(struct state *state, const struct link *link, __u32 *flags, struc
 	memcpy(device.mac, link->mac, sizeof(device.mac));
 	if (*flags & DEVICE_FORWARD)
 		device.flags |= XDP_DEVICE_FORWARD;
+	if (ethtool_virtual(link->name))
+		device.flags |= XDP_DEVICE_PARTIAL;
 	if (*flags & DEVICE_GENERIC)
 		device.frame_max = WIRE_ETH_HLEN + link->mtu;
 	if (!link_alive(state, name_of(name, link->ifindex))) {

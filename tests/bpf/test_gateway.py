@@ -222,6 +222,32 @@ def untouched(scene):
     gateway.close()
 
 
+@test("gateway/hardware")
+def hardware(scene):
+    """Network cards sum what they hand over: what goes up from a virtual device is carried, but for
+    what a router has to look at."""
+    tunnels = [ModeTunnel("ipip", REMOTES[0], LOCAL, mode="ipip"),
+               ModeTunnel("sit", REMOTES[1], LOCAL, mode="sit")]
+    gateway = Gateway(scene, tunnels)
+    path, = glob.glob("/sys/fs/bpf/xtun/*/xdp_devices")
+    known = struct.pack("=II6sH", gateway.ifindex, 0xffffffff, scene.mac, 1)
+    command("bpftool", "map", "update", "pinned", path, "key", "hex",
+            *struct.pack("=I", gateway.ifindex % 256).hex(" ").split(),
+            "value", "hex", *known.hex(" ").split())
+    four, six = gateway.dest(tunnels[0], "4"), gateway.dest(tunnels[1], "6")
+    for kind, packet, verdict in (
+            ("4", bytes(IP(src="172.30.0.6", dst=four) / UDP(chksum=0) / Raw(bytes(30))), 4),
+            ("4", bytes(IP(src="172.30.0.6", dst=four, proto=132) / Raw(bytes(80))), 4),
+            ("4", bytes(IP(src="172.30.0.6", dst=four, frag=9) / Raw(bytes(80))), 2),
+            ("6", bytes(IPv6(src="fd00:30::6", dst=six) / UDP(chksum=0) / Raw(bytes(30))), 4),
+            ("6", bytes(IPv6(src="fd00:30::6", dst=six, nh=132) / Raw(bytes(80))), 4),
+            *(("6", bytes(IPv6(src="fd00:30::6", dst=six, nh=nh) / Raw(b"\x11" + bytes(79))), 2)
+              for nh in (0, 43, 44, 60))):
+        got, _ = gateway.run(frame(packet, scene.mac, NEIGHBOUR, ETH_PROTO[kind]))
+        expect("verdict for " + packet[:60].hex(" "), got, verdict)
+    gateway.close()
+
+
 @test("gateway/damaged")
 def all_sorts(scene):
     """Damaged plain packets are forwarded as tc would send them, or left alone."""
