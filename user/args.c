@@ -108,10 +108,10 @@ static int keyword_unknown(const struct keyword *rows, size_t count, const char 
 }
 
 int args_keywords(struct args *args, const struct keyword *rows, size_t count, void *spec,
-		  __u32 *given, struct error *err)
+		  __u64 *given, struct error *err)
 {
 	const char *word, *value;
-	__u32 seen = 0;
+	__u64 seen = 0;
 
 	while ((word = args_next(args))) {
 		const struct keyword *row = keyword_find(rows, count, word);
@@ -155,7 +155,7 @@ bool args_value(const struct keyword *row, const void *spec, char *text, size_t 
 	return said;
 }
 
-void args_print(const struct keyword *rows, size_t count, const void *spec, __u32 except, FILE *out)
+void args_print(const struct keyword *rows, size_t count, const void *spec, __u64 except, FILE *out)
 {
 	char text[128];
 	size_t i;

@@ -32,7 +32,7 @@ struct keyword {
 	const char *value;   /* what the value is called in help; NULL: the keyword has none */
 	const char *expects; /* completes the sentence `"WORD" is not ...` */
 	const char *help;    /* one line */
-	__u32 bit;           /* in the set of what was given */
+	__u64 bit;           /* in the set of what was given */
 	/*
 	 * Put @word into @spec. Returns 0 or -EINVAL, with @err filled in only where `expects` does
 	 * not say it all.
@@ -50,7 +50,7 @@ struct keyword {
  * value missing or wrong, given twice.
  */
 int args_keywords(struct args *args, const struct keyword *rows, size_t count, void *spec,
-		  __u32 *given, struct error *err);
+		  __u64 *given, struct error *err);
 
 /* The value of one row as text of at most @size bytes, empty for a row without. False: it has
  * nothing to say about @spec. */
@@ -58,7 +58,7 @@ bool args_value(const struct keyword *row, const void *spec, char *text, size_t 
 
 /* Write ` NAME VALUE` for each row that has something to say about @spec, but for those of bits in
  * @except. */
-void args_print(const struct keyword *rows, size_t count, const void *spec, __u32 except,
+void args_print(const struct keyword *rows, size_t count, const void *spec, __u64 except,
 		FILE *out);
 
 /* Whether @word is one of @names, which are separated by spaces; NULL has none. */

@@ -111,7 +111,7 @@ static const struct keyword port_keywords[] = {
 
 enum { PORT_KEYWORDS = sizeof(port_keywords) / sizeof(port_keywords[0]) };
 
-static int take_port(struct args *args, struct port_entry *entry, __u32 *given, struct error *err)
+static int take_port(struct args *args, struct port_entry *entry, __u64 *given, struct error *err)
 {
 	int ret;
 
@@ -126,7 +126,7 @@ static int take_port(struct args *args, struct port_entry *entry, __u32 *given, 
 int fou_add(struct model *model, struct args *args, struct error *err)
 {
 	struct port_entry entry;
-	__u32 given;
+	__u64 given;
 	int ret;
 
 	ret = take_port(args, &entry, &given, err);
@@ -138,7 +138,7 @@ int fou_add(struct model *model, struct args *args, struct error *err)
 int fou_del(struct model *model, struct args *args, struct error *err)
 {
 	struct port_entry entry;
-	__u32 given;
+	__u64 given;
 	int ret;
 
 	ret = take_port(args, &entry, &given, err);

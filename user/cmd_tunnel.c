@@ -35,7 +35,7 @@ struct tunnel_entry *tunnel_find(const struct model *model, const char *name, st
 }
 
 /* The rest of the command line, from @spec on. @fresh: what is not said is as the mode has it. */
-static int take_spec(struct args *args, struct tunnel_spec *spec, __u32 given, bool fresh,
+static int take_spec(struct args *args, struct tunnel_spec *spec, __u64 given, bool fresh,
 		     struct error *err)
 {
 	int ret = args_keywords(args, tunnel_keywords, tunnel_keyword_count, spec, &given, err);

@@ -196,7 +196,7 @@ void spec_init(struct tunnel_spec *spec, const char *name)
 	strcpy(spec->name, name);
 }
 
-void spec_defaults(struct tunnel_spec *spec, __u32 given)
+void spec_defaults(struct tunnel_spec *spec, __u64 given)
 {
 	if (!spec->mode || spec->mode->family != FAMILY_IPV6)
 		return;
@@ -243,7 +243,7 @@ static int address_check(const struct tunnel_spec *spec, const char *keyword,
 	return 0;
 }
 
-static int wrap_check(const struct tunnel_spec *spec, __u32 given, struct error *err)
+static int wrap_check(const struct tunnel_spec *spec, __u64 given, struct error *err)
 {
 	if (spec->wrap == WRAP_NONE) {
 		if (given & (GIVEN_WRAP & ~GIVEN_ENCAP & ~GIVEN_ENCAP_REMCSUM))
@@ -259,9 +259,9 @@ static int wrap_check(const struct tunnel_spec *spec, __u32 given, struct error 
 	return 0;
 }
 
-int spec_check(const struct tunnel_spec *spec, __u32 given, struct error *err)
+int spec_check(const struct tunnel_spec *spec, __u64 given, struct error *err)
 {
-	__u32 foreign;
+	__u64 foreign;
 	size_t i;
 
 	if (!spec->mode)

@@ -65,7 +65,7 @@ struct mode {
 	enum family family;
 	enum payload payload;
 	__u8 inner;     /* set of enum inner */
-	__u32 keywords; /* set of enum given */
+	__u64 keywords; /* set of enum given */
 };
 
 /* An address as typed: its family is checked once the mode is known. */
@@ -111,13 +111,13 @@ const struct mode *mode_named(const char *word);
 void spec_init(struct tunnel_spec *spec, const char *name);
 
 /* What of it depends on the mode, but for the keywords in @given. */
-void spec_defaults(struct tunnel_spec *spec, __u32 given);
+void spec_defaults(struct tunnel_spec *spec, __u64 given);
 
 /*
  * Check @spec as a whole: keywords against its mode, addresses against its family, combinations
  * that the kernel rules out. @given: keywords of this command. Returns 0 or -EINVAL with @err.
  */
-int spec_check(const struct tunnel_spec *spec, __u32 given, struct error *err);
+int spec_check(const struct tunnel_spec *spec, __u64 given, struct error *err);
 
 /* Bytes of outer headers: the outer Ethernet header is not counted, that of an inner frame is. */
 __u32 spec_overhead(const struct tunnel_spec *spec);

@@ -131,7 +131,7 @@ static json_t *tos_json(const struct tunnel_spec *spec)
 /* What only some modes have: the keywords as one types them, and their values. */
 static void options_json(const struct tunnel_spec *spec, json_t *tunnel)
 {
-	const __u32 said = GIVEN_COMMON | GIVEN_PMTUDISC;
+	const __u64 said = GIVEN_COMMON | GIVEN_PMTUDISC;
 	char value[64];
 	size_t i;
 

@@ -153,7 +153,7 @@ static const struct keyword rows[] = {
 	{ .name = "noshine", .bit = 4, .parse = off_parse },
 };
 
-static int parse(const char *line, struct thing *thing, __u32 *given, struct error *err)
+static int parse(const char *line, struct thing *thing, __u64 *given, struct error *err)
 {
 	char copy[256], *words[16];
 	struct args args = { .words = words };
@@ -167,7 +167,7 @@ TEST(keywords_accept)
 {
 	struct thing thing = {};
 	struct error err = {};
-	__u32 given = 8;
+	__u64 given = 8;
 
 	assert_int_equal(parse("", &thing, &given, &err), 0);
 	assert_int_equal(given, 8);
@@ -212,7 +212,7 @@ TEST(keywords_refuse)
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct thing thing = {};
 		struct error err = {};
-		__u32 given = 8;
+		__u64 given = 8;
 
 		assert_int_equal(parse(cases[i].line, &thing, &given, &err), -EINVAL);
 		assert_int_equal(err.status, STATUS_USAGE);

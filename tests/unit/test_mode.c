@@ -14,7 +14,7 @@ static int spec_of(const char *line, struct tunnel_spec *spec, struct error *err
 {
 	char copy[256], *words[32];
 	struct args args = { .words = words };
-	__u32 given = 0;
+	__u64 given = 0;
 
 	spec_init(spec, "t1");
 	strcpy(copy, line);

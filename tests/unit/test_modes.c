@@ -14,7 +14,7 @@ static int spec_of(const char *line, struct tunnel_spec *spec, struct error *err
 {
 	char copy[256], *words[48];
 	struct args args = { .words = words };
-	__u32 given = 0;
+	__u64 given = 0;
 	int ret;
 
 	spec_init(spec, "t1");
@@ -182,7 +182,7 @@ TEST(opposites)
 static const struct option {
 	const char *words;
 	unsigned int bytes;
-	__u32 bit;
+	__u64 bit;
 } options[] = {
 	{ "key 5", 4, GIVEN_KEY },       { "okey 5", 4, GIVEN_KEY }, { "csum", 4, GIVEN_CSUM },
 	{ "seq", 4, GIVEN_SEQ },         { "oseq", 4, GIVEN_SEQ },   { "ikey 5", 0, GIVEN_KEY },
@@ -203,7 +203,7 @@ static bool combine(const struct mode *mode, unsigned int set, char *words, size
 		    unsigned int *bytes)
 {
 	size_t i, len = 0;
-	__u32 seen = 0;
+	__u64 seen = 0;
 
 	words[0] = 0;
 	for (i = 0; i < ARRAY_SIZE(options); i++) {

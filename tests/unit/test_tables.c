@@ -65,7 +65,7 @@ TEST(modes)
 {
 	struct words names = {}, types = {};
 	const struct mode *mode, *other;
-	__u32 known = 0;
+	__u64 known = 0;
 	size_t i, j;
 
 	for (i = 0; i < tunnel_keyword_count; i++)
