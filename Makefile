@@ -9,7 +9,7 @@ BUILD := build
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DXTUN_VERSION='"$(VERSION)"' -Wall -Wextra -Werror $(CFLAGS) -Iinclude -I$(BUILD)
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Werror -Werror=switch -Ivmlinux -Iinclude -Ibpf
-LIBS := -lbpf -lmnl -ljansson
+LIBS := -lbpf -lmnl -ljansson -lpcap
 
 SOURCES := $(wildcard user/*.c)
 OBJECTS := $(SOURCES:user/%.c=$(BUILD)/user/%.o)
@@ -21,7 +21,7 @@ UNIT_OBJECTS := $(filter-out $(BUILD)/user/main.o,$(OBJECTS))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 
-BUILD_PACKAGES := gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libmnl-dev libjansson-dev linux-libc-dev libc6-dev pkg-config
+BUILD_PACKAGES := gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libmnl-dev libjansson-dev libpcap-dev linux-libc-dev libc6-dev pkg-config
 TEST_PACKAGES := jq groff-base libcmocka-dev python3 python3-scapy iproute2 iputils-ping iputils-arping tcpdump iperf3 strace ethtool procps \
 	util-linux netcat-openbsd busybox-static cpio zstd xz-utils qemu-system-x86 kmod libclang-rt-14-dev ca-certificates
 
@@ -80,7 +80,11 @@ $(BUILD)/bench/lookup: bench/lookup.c bench/lookup.h $(BUILD)/bench/lookup.skel.
 	$(call say,CC,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -Iuser -I$(BUILD)/bench $< $(UNIT_OBJECTS) $(LIBS) -o $@
 
-tests: $(UNIT_TESTS)
+$(BUILD)/bpf/filters: tests/bpf/filters.c $(UNIT_OBJECTS)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -Iuser -MMD -MP $< $(UNIT_OBJECTS) $(LIBS) -o $@
+
+tests: $(UNIT_TESTS) $(BUILD)/bpf/filters
 fuzz: $(FUZZERS)
 
 -include $(wildcard $(BUILD)/*/*.d)
@@ -115,7 +119,7 @@ test: ## every ring of tests, packages included (root)
 check: all tests ## unit tests: nothing needed
 	$(Q)tests/run unit
 
-check-bpf: all ## program test runs against scapy (root)
+check-bpf: all $(BUILD)/bpf/filters ## program test runs against scapy (root)
 	$(Q)tests/run bpf
 
 check-net: all ## network namespaces on this kernel (root)
