@@ -3,6 +3,7 @@
 #ifndef XTUN_ENCAP_H
 #define XTUN_ENCAP_H
 
+#include "copy.h"
 #include "frame.h"
 #include "icmp.h"
 #include "maps.h"
@@ -172,6 +173,12 @@ __noinline int encap_frame(ctx_t *ctx, const struct tunnel *t, struct cpu_state 
 
 	if (!t || !state || !verdict)
 		return REFUSE(push_failed);
+	if (unlikely(ctx->tc_index & MIRROR_MARK)) {
+		err = copy_take(ctx, t->anchor);
+		if (err < 0)
+			return err;
+		in.copy = err;
+	}
 	err = frame_read(ctx, &in);
 	if (unlikely(err))
 		return err;
@@ -192,7 +199,8 @@ __noinline int encap_frame(ctx_t *ctx, const struct tunnel *t, struct cpu_state 
 	if (unlikely(in.limited) && !(t->flags & TUNNEL_ENCAP_LIMIT))
 		hlen += IPV6_LIMIT_HLEN;
 	if (unlikely(route.mtu && inner_wire_len(ctx, &in, route.mtu - hlen) + hlen > route.mtu))
-		return encap_too_big(ctx, t, &in, route.mtu - hlen, verdict);
+		return in.copy ? REFUSE(too_big)
+			       : encap_too_big(ctx, t, &in, route.mtu - hlen, verdict);
 
 	err = frame_take(ctx, &frame);
 	if (unlikely(err))

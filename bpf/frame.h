@@ -39,7 +39,7 @@ static __always_inline int frame_read(ctx_t *ctx, struct inner_packet *in)
 
 	if (likely(frame_kind(eth_proto)))
 		err = inner_read(ctx, in);
-	if (unlikely(err == REFUSE(inner_proto))) {
+	if (unlikely(err)) {
 		in->limited = in->encap_limit = 0;
 		in->len = ctx_len(ctx) - WIRE_ETH_HLEN;
 		in->kind = in->tos = in->df = in->next = 0;

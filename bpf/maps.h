@@ -4,6 +4,7 @@
 #define XTUN_MAPS_H
 
 #include "common.h"
+#include "mirror_maps.h"
 #include "peer_table.h"
 
 struct {

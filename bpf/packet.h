@@ -17,6 +17,7 @@ struct inner_packet {
 	__u8 next;    /* IPv6: protocol behind its header */
 	__u8 limited; /* there is an encapsulation limit to send */
 	__u8 encap_limit;
+	__u8 copy;       /* enum copy, 0: none */
 	__u8 frame_hlen; /* bytes of the Ethernet header in the payload, 0: there is none */
 	__be32 flow;     /* IPv6: flow label */
 	__u32 hash;      /* of the flow, where an outer header shows it */

@@ -8,6 +8,7 @@
 
 #include "batch.h"
 #include "endpoints.h"
+#include "mirrors.h"
 #include "peers_apply.h"
 #include "settle.h"
 #include "sysctl.h"
@@ -80,7 +81,8 @@ static int converge(struct state *state, struct model *want, struct error *err)
 {
 	int ret;
 
-	ret = tunnels_remove(state, want, err);
+	ret = mirrors_remove(state, want, err);
+	ret = ret ?: tunnels_remove(state, want, err);
 	ret = ret ?: tunnels_settle(state, want, err);
 	if (ret)
 		return ret;
@@ -95,6 +97,7 @@ static int converge(struct state *state, struct model *want, struct error *err)
 		return refuse_kernel(err, ret, "storing the UDP ports");
 	ret = forwarding_apply(state, want, err);
 	ret = ret ?: watch_apply(state, want, err);
+	ret = ret ?: mirrors_settle(state, want, err);
 	return ret ?: tunnels_finish(state, want, err);
 }
 

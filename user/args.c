@@ -200,7 +200,7 @@ int parse_name(const char *word, struct error *err)
 
 int word_print(const char *word, FILE *out)
 {
-	return fprintf(out, "%s%s", strchr("#\\", *word) ? "\\" : "", word);
+	return fprintf(out, "%s%s", strchr("#\\'", *word) ? "\\" : "", word);
 }
 
 int args_split(char *line, char **words, int max)
@@ -213,6 +213,14 @@ int args_split(char *line, char **words, int max)
 			return count;
 		if (count == max)
 			return -E2BIG;
+		if (*line == '\'') {
+			words[count++] = ++line;
+			line += strcspn(line, "'");
+			if (!*line)
+				return -EINVAL;
+			*line++ = 0;
+			continue;
+		}
 		if (*line == '\\')
 			line++;
 		words[count++] = line;

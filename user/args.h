@@ -79,13 +79,14 @@ int parse_number(const char *word, unsigned long min, unsigned long max, unsigne
 int parse_name(const char *word, struct error *err);
 
 /*
- * Split @line into words in place at white space; a word that begins with `#` begins a comment, and
- * a backslash before a word takes that meaning away. Returns the number of words, at most @max, or
- * -E2BIG.
+ * Split @line into words in place at white space; a word that begins with `#` begins a comment, one
+ * that begins with `'` goes to the next one, and a backslash before a word takes these meanings
+ * away. Returns the number of words, at most @max, -E2BIG, or -EINVAL when a quote has no end.
  */
 int args_split(char *line, char **words, int max);
 
-/* Write @word so that args_split() reads it back. Returns the number of bytes. */
+/* Write @word, without white space, so that args_split() reads it back. Returns the number of
+ * bytes. */
 int word_print(const char *word, FILE *out);
 
 #endif

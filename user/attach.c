@@ -13,18 +13,12 @@
 
 #include "netlink.h"
 
-/* BPF_TCX_INGRESS and BPF_TCX_EGRESS (Linux 6.6), which the headers of Debian 12 do not have. */
-#define ATTACH_TCX_INGRESS ((enum bpf_attach_type)46)
-#define ATTACH_TCX_EGRESS  ((enum bpf_attach_type)47)
 /* BPF_NETKIT_PRIMARY, Linux 6.7. */
 #define ATTACH_NETKIT ((enum bpf_attach_type)54)
 
 enum {
-	/* Our filters on kernels without tcx; the handle says "xtun". */
-	FILTER_HANDLE = 0x7874756e,
+	/* Our filters on kernels without tcx. */
 	FILTER_PRIORITY = 0x7800,
-	/* BPF_F_BEFORE of tcx: in front of all others */
-	TCX_BEFORE = 1 << 3,
 };
 
 /* In which order ours run at one device. */
@@ -86,6 +80,14 @@ static __u32 program_id(int prog)
 	return bpf_obj_get_info_by_fd(prog, &info, &len) ? 0 : info.id;
 }
 
+int clsact_create(struct bpf_tc_hook *hook, bool *qdisc)
+{
+	int ret = bpf_tc_hook_create(hook);
+
+	*qdisc = !ret;
+	return ret == -EEXIST ? 0 : ret;
+}
+
 /*
  * -EEXIST when a filter that is not ours has our handle; 0 when ours is there already. @qdisc: we
  * made the clsact. libbpf wants the padding of its structures to be zero, which LIBBPF_OPTS sees
@@ -101,27 +103,65 @@ static int clsact_attach(int prog, __u32 ifindex, bool ingress, enum place place
 		    .priority = FILTER_PRIORITY + place);
 	int ret;
 
-	ret = bpf_tc_hook_create(&hook);
-	if (ret && ret != -EEXIST)
+	ret = clsact_create(&hook, qdisc);
+	if (ret)
 		return ret;
-	*qdisc = !ret;
 	if (!bpf_tc_query(&hook, &found))
 		return found.prog_id == program_id(prog) ? 0 : -EEXIST;
 	opts.prog_fd = prog;
 	return bpf_tc_attach(&hook, &opts);
 }
 
-static void clsact_detach(__u32 ifindex, enum place place, bool qdisc)
+static void clsact_detach(__u32 ifindex, enum place place)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE,
 		    .priority = FILTER_PRIORITY + place);
 
 	bpf_tc_detach(&hook, &opts);
-	if (!qdisc || netlink_has_filters(ifindex))
+}
+
+/* The decapsulating program, or else a mirror, that has filters in the clsact of a device is to
+ * remove it. */
+static void qdisc_hand_over(struct state *state, __u32 ifindex, __u32 id)
+{
+	struct elements found = {};
+	struct device device;
+	struct mirror *mirror;
+	size_t i;
+
+	if (id != QDISC_OF_DEVICE && !bpf_map_lookup_elem(state->maps.devices, &ifindex, &device) &&
+	    device.flags & DEVICE_CLSACT) {
+		device.flags |= DEVICE_QDISC;
+		devices_put(&state->maps, ifindex, &device);
 		return;
-	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
-	bpf_tc_hook_destroy(&hook);
+	}
+	if (mirrors_read(&state->maps, &found))
+		return;
+	for (i = 0; i < found.count; i++) {
+		__u32 other = ((__u32 *)found.keys)[i];
+
+		mirror = (struct mirror *)found.values + i;
+		if (other == id || mirror->device != ifindex || !(mirror->attached & DEVICE_CLSACT))
+			continue;
+		mirror->attached |= DEVICE_QDISC;
+		mirrors_put(&state->maps, other, mirror);
+		break;
+	}
+	elements_free(&found);
+}
+
+void qdisc_release(struct state *state, __u32 ifindex, __u32 flags, __u32 id)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
+		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+
+	if (!(flags & DEVICE_QDISC))
+		return;
+	if (netlink_has_filters(ifindex))
+		qdisc_hand_over(state, ifindex, id);
+	else
+		bpf_tc_hook_destroy(&hook);
 }
 
 /* tcx where the kernel has it. EINVAL is its answer to an attach type that it does not know. */
@@ -200,7 +240,7 @@ int device_detach(struct state *state, __u32 ifindex, const char *device, __u32 
 	int ret;
 
 	if (flags & DEVICE_CLSACT)
-		clsact_detach(ifindex, PLACE_SECOND, flags & DEVICE_QDISC);
+		clsact_detach(ifindex, PLACE_SECOND);
 	snprintf(name, sizeof(name), LINK_DEVICE "%u", ifindex);
 	ret = link_detach(state, name);
 	return ret ? refuse_kernel(err, ret, "%s: detaching", device) : 0;
@@ -225,9 +265,8 @@ int handoff_detach(struct state *state, __u32 ifindex, const char *device, __u32
 	char name[32];
 	int ret;
 
-	/* The qdisc stays for the decapsulating program. */
 	if (flags & DEVICE_CLSACT)
-		clsact_detach(ifindex, PLACE_FIRST, false);
+		clsact_detach(ifindex, PLACE_FIRST);
 	snprintf(name, sizeof(name), LINK_HANDOFF "%u", ifindex);
 	ret = link_detach(state, name);
 	return ret ? refuse_kernel(err, ret, "%s: detaching behind XDP", device) : 0;

@@ -40,4 +40,22 @@ int link_attach(struct state *state, int prog, __u32 ifindex, enum bpf_attach_ty
 		__u32 flags, const char *name);
 int link_detach(struct state *state, const char *name);
 
+/* Attach types of tcx, and the flag for the place in front of all others (BPF_F_BEFORE). */
+#define ATTACH_TCX_INGRESS ((enum bpf_attach_type)46)
+#define ATTACH_TCX_EGRESS  ((enum bpf_attach_type)47)
+enum { TCX_BEFORE = 1 << 3 };
+
+/* The handle of our filters on kernels without tcx; it says "xtun". */
+enum { FILTER_HANDLE = 0x7874756e };
+
+/* Make the clsact of a device, if there is none; @qdisc: we made it. */
+struct bpf_tc_hook;
+int clsact_create(struct bpf_tc_hook *hook, bool *qdisc);
+
+/* Who was attached to a device as @flags (enum device_flags) say, mirror @id or QDISC_OF_DEVICE,
+ * has no filters there any more: remove the clsact that it made, or leave that to who still has
+ * some. */
+enum { QDISC_OF_DEVICE = MAX_MIRRORS };
+void qdisc_release(struct state *state, __u32 ifindex, __u32 flags, __u32 id);
+
 #endif

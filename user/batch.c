@@ -20,6 +20,8 @@ static int batch_line(struct model *model, char *line, struct error *err)
 	args.count = args_split(line, words, WORDS_MAX);
 	if (!args.count)
 		return 0;
+	if (args.count == -EINVAL)
+		return misuse(err, "a quote (') has no end");
 	if (args.count < 0)
 		return misuse(err, "more than %d words", WORDS_MAX);
 	verb = verb_find(&args, err);

@@ -108,6 +108,13 @@ static void drops(void)
 	     "them.");
 	XTUN_DROPS(DROP_ENTRY)
 #undef DROP_ENTRY
+#define DROP_ENTRY(name, text)                                                                     \
+	entry(#name, "(mirror)", NULL);                                                            \
+	sentence(text, NULL);
+	puts(".SH DROPS OF MIRRORS\nWhy frames are not copied, as \\fBxtun \\-s mirror show\\fR "
+	     "counts them.");
+	XTUN_MIRROR_DROPS(DROP_ENTRY)
+#undef DROP_ENTRY
 }
 
 static void page(void)

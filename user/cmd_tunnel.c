@@ -112,6 +112,15 @@ int tunnel_replace(struct model *model, struct args *args, struct error *err)
 	return model_change(model, entry, &spec, err);
 }
 
+static int tunnel_remove(struct model *model, struct tunnel_entry *entry, struct error *err)
+{
+	int ret = model_mirrored(model, entry, err);
+
+	if (!ret)
+		model_remove(model, entry);
+	return ret;
+}
+
 int tunnel_del(struct model *model, struct args *args, struct error *err)
 {
 	struct tunnel_entry *entry;
@@ -125,8 +134,7 @@ int tunnel_del(struct model *model, struct args *args, struct error *err)
 	entry = tunnel_find(model, name, err);
 	if (!entry)
 		return -ENOENT;
-	model_remove(model, entry);
-	return 0;
+	return tunnel_remove(model, entry, err);
 }
 
 static const char *type_name(size_t i)
@@ -194,8 +202,7 @@ int link_del(struct model *model, struct args *args, struct error *err)
 	}
 	if (strcmp(typed.mode->driver, entry->spec.mode->driver))
 		return refuse(err, -ENOENT, "type: %s is of mode %s", name, entry->spec.mode->name);
-	model_remove(model, entry);
-	return 0;
+	return tunnel_remove(model, entry, err);
 }
 
 int tunnel_show(const struct options *options, const struct state *state, const struct model *model,

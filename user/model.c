@@ -214,7 +214,8 @@ static int model_read_maps(const struct state *state, struct model *model, struc
 	/* The kernel hands them out in no order. */
 	if (model->manual_count)
 		qsort(model->manual, model->manual_count, sizeof(*model->manual), manual_order);
-	return ret ?: model_read_ports(state, model, err);
+	ret = ret ?: model_read_ports(state, model, err);
+	return ret ?: model_read_mirrors(state, model, err);
 }
 
 int model_read(const struct state *state, struct model *model, struct error *err)
@@ -251,6 +252,7 @@ void model_free(struct model *model)
 	free(model->tunnels);
 	free(model->manual);
 	free(model->ports);
+	free(model->mirrors);
 	free(model->links);
 	free(model->owned);
 	*model = (struct model){};
@@ -262,6 +264,7 @@ void model_free_like(struct model *model)
 	free(model->tunnels);
 	free(model->manual);
 	free(model->ports);
+	free(model->mirrors);
 	*model = (struct model){};
 }
 
@@ -271,6 +274,7 @@ void model_replace(struct model *model, struct model *want)
 	free(model->tunnels);
 	free(model->manual);
 	free(model->ports);
+	free(model->mirrors);
 	model->tunnels = want->tunnels;
 	model->count = want->count;
 	model->room = want->room;
@@ -278,6 +282,8 @@ void model_replace(struct model *model, struct model *want)
 	model->manual_count = want->manual_count;
 	model->ports = want->ports;
 	model->port_count = want->port_count;
+	model->mirrors = want->mirrors;
+	model->mirror_count = want->mirror_count;
 	*want = (struct model){};
 }
 
@@ -567,7 +573,7 @@ void port_print(const struct port_entry *entry, FILE *out)
 void model_clear(struct model *model)
 {
 	tunnels_free(model);
-	model->manual_count = model->port_count = 0;
+	model->manual_count = model->port_count = model->mirror_count = 0;
 }
 
 bool model_is_empty(const struct model *model)
@@ -630,6 +636,11 @@ int model_save(const struct model *model,
 	for (i = 0; !ret && model_next(model, done, &i);) {
 		save_tunnel(&model->tunnels[i].spec, out);
 		ret = peers(model, &model->tunnels[i], out, err);
+	}
+	for (i = 0; i < model->mirror_count; i++) {
+		fputs("mirror add ", out);
+		mirror_print(&model->mirrors[i], out);
+		fputc('\n', out);
 	}
 	free(done);
 	return ret;

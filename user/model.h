@@ -48,6 +48,16 @@ struct device_entry {
 	__u32 flags; /* DEVICE_CHOSEN */
 };
 
+/* A mirror in a user's terms. */
+struct mirror_entry {
+	char name[MIRROR_NAME_MAX];
+	char dev[IFNAMSIZ], tunnel[IFNAMSIZ];
+	__u32 directions, sample, snaplen; /* as in struct mirror */
+	char filter[MIRROR_FILTER_MAX];
+	__u32 id; /* MAX_MIRRORS: not made yet */
+	struct mirror record;
+};
+
 struct model {
 	const struct state *state; /* that it was read from */
 	struct tunnel_entry *tunnels;
@@ -56,6 +66,8 @@ struct model {
 	size_t manual_count;
 	struct port_entry *ports; /* where FOU and GUE packets arrive */
 	size_t port_count;
+	struct mirror_entry *mirrors;
+	size_t mirror_count;
 	struct link *links; /* the namespace's devices when it was read, by ifindex */
 	size_t link_count;
 	__u32 *owned; /* ifindexes of xtun's devices when it was read, ascending */
@@ -116,6 +128,23 @@ void device_print(__u32 flags, FILE *out);
 
 /* Write a port as `xtun fou add` reads it: `port 5555 gue`. */
 void port_print(const struct port_entry *entry, FILE *out);
+
+/*
+ * `xtun mirror add` and `xtun mirror del`. Refused: a name that another mirror has, a device or
+ * tunnel that does not exist, a tunnel that carries no Ethernet or is what is mirrored.
+ */
+int model_mirror_add(struct model *model, const struct mirror_entry *entry, struct error *err);
+int model_mirror_del(struct model *model, const char *name, struct error *err);
+struct mirror_entry *model_mirror_find(const struct model *model, const char *name);
+
+/* Refuse when a mirror sends its copies into @tunnel. */
+int model_mirrored(const struct model *model, const struct tunnel_entry *tunnel, struct error *err);
+
+/* What the kernel has; in model_mirrors.c, as all of these. */
+int model_read_mirrors(const struct state *state, struct model *model, struct error *err);
+
+/* Write a mirror as `xtun mirror add` reads it: `m1 dev eth0 both to t1`. */
+void mirror_print(const struct mirror_entry *entry, FILE *out);
 
 /* A model without anything, for `flush`. */
 void model_clear(struct model *model);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mirrors.h"
 #include "model_peers.h"
 
 static const struct {
@@ -22,6 +23,15 @@ static const struct {
 #undef DROP_ROW
 };
 
+static const struct {
+	const char *name, *text;
+} mirror_drops[MIRROR_DROP_MAX] = {
+#define MIRROR_DROP_ROW(row_name, row_text)                                                        \
+	[MIRROR_DROP_##row_name] = { .name = #row_name, .text = row_text },
+	XTUN_MIRROR_DROPS(MIRROR_DROP_ROW)
+#undef MIRROR_DROP_ROW
+};
+
 void output_drops(FILE *out)
 {
 	size_t i;
@@ -29,6 +39,8 @@ void output_drops(FILE *out)
 	for (i = 0; i < DROP_MAX; i++)
 		fprintf(out, "  %-15s %s  %s\n", drops[i].name,
 			drops[i].direction == DIRECTION_TX ? "tx" : "rx", drops[i].text);
+	for (i = 0; i < MIRROR_DROP_MAX; i++)
+		fprintf(out, "  %-15s mirror  %s\n", mirror_drops[i].name, mirror_drops[i].text);
 }
 
 static __u64 drops_sum(const struct counters *counters, enum direction direction)
@@ -403,4 +415,78 @@ int output_peers(const struct options *options, const struct model *model,
 		return ret;
 	}
 	return json ? json_print(json, err) : 0;
+}
+
+static void mirror_counters_text(const struct mirror_counters *counters)
+{
+	size_t i;
+
+	printf("    seen %llu matched %llu sampled-out %llu sent %llu\n", counters->seen,
+	       counters->matched, counters->sampled_out, counters->sent);
+	for (i = 0; i < MIRROR_DROP_MAX; i++)
+		if (counters->drops[i])
+			printf("    drop %s %llu\n", mirror_drops[i].name, counters->drops[i]);
+}
+
+static json_t *mirror_json(const struct mirror_entry *entry)
+{
+	json_t *mirror;
+
+	mirror = json_pack("{s:s, s:s, s:s, s:s, s:I}", "name", entry->name, "dev", entry->dev,
+			   "direction", mirror_directions(entry->directions), "tunnel",
+			   entry->tunnel, "sample", (json_int_t)entry->sample);
+	if (entry->snaplen)
+		json_object_set_new(mirror, "snaplen", json_integer(entry->snaplen));
+	if (entry->filter[0])
+		json_object_set_new(mirror, "filter", json_string(entry->filter));
+	return mirror;
+}
+
+static json_t *mirror_counters_json(const struct mirror_counters *counters)
+{
+	json_t *reasons = json_object();
+	size_t i;
+
+	for (i = 0; i < MIRROR_DROP_MAX; i++)
+		if (counters->drops[i])
+			json_object_set_new(reasons, mirror_drops[i].name,
+					    json_integer(counters->drops[i]));
+	return json_pack("{s:I, s:I, s:I, s:I, s:o}", "seen", (json_int_t)counters->seen, "matched",
+			 (json_int_t)counters->matched, "sampled_out",
+			 (json_int_t)counters->sampled_out, "sent", (json_int_t)counters->sent,
+			 "drops", reasons);
+}
+
+int output_mirrors(const struct options *options, const struct state *state,
+		   const struct model *model, const struct mirror_entry *only, struct error *err)
+{
+	json_t *list = json_array(), *mirror;
+	size_t i;
+
+	for (i = 0; i < model->mirror_count; i++) {
+		const struct mirror_entry *entry = &model->mirrors[i];
+		struct mirror_counters counters = {};
+
+		if (only && only != entry)
+			continue;
+		/* One that a writer is just making has none yet. */
+		if (options->stats && entry->id < MAX_MIRRORS)
+			mirror_counters_read(&state->maps, entry->id, &counters);
+		if (options->json) {
+			mirror = mirror_json(entry);
+			if (options->stats)
+				json_object_set_new(mirror, "stats",
+						    mirror_counters_json(&counters));
+			json_array_append_new(list, mirror);
+			continue;
+		}
+		mirror_print(entry, stdout);
+		putchar('\n');
+		if (options->stats)
+			mirror_counters_text(&counters);
+	}
+	if (options->json)
+		return json_print(list, err);
+	json_decref(list);
+	return 0;
 }

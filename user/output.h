@@ -20,6 +20,10 @@ void output_drops(FILE *out);
 int output_peers(const struct options *options, const struct model *model,
 		 struct tunnel_entry *only, struct error *err);
 
+/* The mirrors, or @only that one. */
+int output_mirrors(const struct options *options, const struct state *state,
+		   const struct model *model, const struct mirror_entry *only, struct error *err);
+
 /* The UDP ports of FOU and GUE. */
 int output_ports(const struct options *options, const struct model *model, struct error *err);
 

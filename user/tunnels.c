@@ -13,9 +13,10 @@
 #include "peer_image.h"
 
 static const char *const map_names[] = {
-	"tunnels",   "endpoints4", "endpoints6", "slots4",       "slots6",      "ports",
-	"sequences", "cpu_state",  "drops",      "path_mtus",    "config",      "devices",
-	"canary",    "peers4",     "peers6",     "tunnel_slots", "xdp_devices",
+	"tunnels",      "endpoints4",  "endpoints6", "slots4",          "slots6",
+	"ports",        "sequences",   "cpu_state",  "drops",           "path_mtus",
+	"config",       "devices",     "canary",     "peers4",          "peers6",
+	"tunnel_slots", "xdp_devices", "mirrors",    "mirror_counters",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_COUNT, "a map without a name");
 
@@ -290,6 +291,26 @@ int xdp_devices_delete(const struct maps *maps, __u32 ifindex)
 	return bpf_map_update_elem(maps->xdp_devices, &slot, &none, BPF_ANY);
 }
 
+int mirrors_read(const struct maps *maps, struct elements *out)
+{
+	return map_read(maps->mirrors, sizeof(__u32), sizeof(struct mirror), out);
+}
+
+int mirrors_get(const struct maps *maps, __u32 id, struct mirror *mirror)
+{
+	return bpf_map_lookup_elem(maps->mirrors, &id, mirror);
+}
+
+int mirrors_put(const struct maps *maps, __u32 id, const struct mirror *mirror)
+{
+	return bpf_map_update_elem(maps->mirrors, &id, mirror, BPF_ANY);
+}
+
+int mirrors_delete(const struct maps *maps, __u32 id)
+{
+	return map_delete(maps->mirrors, &id);
+}
+
 int config_read(const struct maps *maps, struct config *config)
 {
 	return bpf_map_lookup_elem(maps->config, &only, config);
@@ -351,6 +372,38 @@ int counters_read(const struct maps *maps, __u32 id, struct counters *sum)
 out:
 	free(each);
 	free(drops);
+	return err;
+}
+
+int mirror_counters_read(const struct maps *maps, __u32 id, struct mirror_counters *sum)
+{
+	struct mirror_counters *each;
+	int cpus, err, cpu;
+	size_t i;
+
+	each = cpu_values(sizeof(*each), &cpus);
+	err = each ? bpf_map_lookup_elem(maps->mirror_counters, &id, each) : -ENOMEM;
+	*sum = (struct mirror_counters){};
+	for (cpu = 0; cpu < cpus && !err; cpu++) {
+		sum->seen += each[cpu].seen;
+		sum->matched += each[cpu].matched;
+		sum->sampled_out += each[cpu].sampled_out;
+		sum->sent += each[cpu].sent;
+		for (i = 0; i < MIRROR_DROP_MAX; i++)
+			sum->drops[i] += each[cpu].drops[i];
+	}
+	free(each);
+	return err;
+}
+
+int mirror_counters_clear(const struct maps *maps, __u32 id)
+{
+	struct mirror_counters *zero;
+	int cpus, err;
+
+	zero = cpu_values(sizeof(*zero), &cpus);
+	err = zero ? bpf_map_update_elem(maps->mirror_counters, &id, zero, BPF_ANY) : -ENOMEM;
+	free(zero);
 	return err;
 }
 

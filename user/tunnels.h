@@ -9,13 +9,15 @@
 
 #include <stddef.h>
 
+#include "mirror.h"
 #include "peers.h"
 #include "tunnel.h"
 
 /* File descriptors, -1: not open. The order is that of map_names[] in tunnels.c. */
 struct maps {
 	int tunnels, endpoints4, endpoints6, slots4, slots6, ports, sequences, cpu_state, drops,
-		path_mtus, config, devices, canary, peers4, peers6, tunnel_slots, xdp_devices;
+		path_mtus, config, devices, canary, peers4, peers6, tunnel_slots, xdp_devices,
+		mirrors, mirror_counters;
 };
 
 enum { MAP_COUNT = sizeof(struct maps) / sizeof(int) };
@@ -84,6 +86,16 @@ int devices_delete(const struct maps *maps, __u32 ifindex);
 int xdp_devices_put(const struct maps *maps, const struct xdp_device *device);
 /* Absent is fine. */
 int xdp_devices_delete(const struct maps *maps, __u32 ifindex);
+
+/* Keys __u32 (id), values struct mirror. */
+int mirrors_read(const struct maps *maps, struct elements *out);
+int mirrors_get(const struct maps *maps, __u32 id, struct mirror *mirror);
+int mirrors_put(const struct maps *maps, __u32 id, const struct mirror *mirror);
+int mirrors_delete(const struct maps *maps, __u32 id);
+
+/* Counters of mirror @id: summed over all CPUs, and set to zero. */
+int mirror_counters_read(const struct maps *maps, __u32 id, struct mirror_counters *sum);
+int mirror_counters_clear(const struct maps *maps, __u32 id);
 
 int config_read(const struct maps *maps, struct config *config);
 int config_write(const struct maps *maps, const struct config *config);

@@ -94,6 +94,12 @@ int peer_recall(struct model *model, struct args *args, struct error *err);
 int peer_show(const struct options *options, const struct state *state, const struct model *model,
 	      struct args *args, struct error *err);
 
+/* cmd_mirror.c */
+int mirror_add(struct model *model, struct args *args, struct error *err);
+int mirror_del(struct model *model, struct args *args, struct error *err);
+int mirror_show(const struct options *options, const struct state *state, const struct model *model,
+		struct args *args, struct error *err);
+
 /* cmd_config.c */
 int config_save(const struct options *options, const struct state *state, const struct model *model,
 		struct args *args, struct error *err);

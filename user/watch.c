@@ -188,6 +188,7 @@ static int watch_stop(struct state *state, const struct model *want, __u32 ifind
 	ret = ret ?: device_detach(state, ifindex, name, flags, err);
 	if (ret)
 		return ret;
+	qdisc_release(state, ifindex, flags, QDISC_OF_DEVICE);
 	ret = devices_delete(&state->maps, ifindex);
 	return ret ? refuse_kernel(err, ret, "forgetting a device") : 0;
 }

@@ -42,6 +42,8 @@ ANY = ["tunnel add g1 mode gre local any remote any",
        "tunnel add g2 mode ip6tnl local any remote any nosrccheck",
        *(f"peer add g1 10.{i}.0.0/16 via 10.1.1.{i}" for i in range(2, 30)),
        "peer add g1 fd00::/16 via 10.1.1.3", "peer add g2 10.2.0.0/16 via fd01::2"]
+TAP = "tunnel add tap mode gretap local 10.1.1.5 remote 10.7.0.3"
+M1 = "mirror add m1 dev eth1 both to tap filter 'tcp port 80' sample 5"
 NEXT = ("tunnel", "replace", *T0.split())
 # name: (lines of the old configuration, the command; a list of lines is a file)
 WALKS = {
@@ -72,6 +74,13 @@ WALKS = {
                      ["restore", [f"tunnel add {T0}", *ANY[:2],
                                   "peer add g1 fd00::/16 via 10.1.1.4"]]),
     "peer-del": ([f"tunnel add {T0}", *ANY], ["tunnel", "del", "g1"]),
+    "mirror-add": ([f"tunnel add {T0}", TAP, M1],
+                   ["mirror", "add", "m2", "dev", "eth1", "both", "to", "tap", "filter", "tcp or icmp"]),
+    "mirror-batch": ([f"tunnel add {T0}", TAP, M1, "mirror add m3 dev eth0 ingress to tap filter tcp"],
+                     ["-b", ["mirror del m1", "mirror add m1 dev eth0 egress to tap filter tcp",
+                             "mirror del m3", "tunnel change tap ttl 9",
+                             "tunnel add tap2 mode gretap local 10.1.1.5 remote 10.7.0.4",
+                             "mirror add m4 dev eth1 ingress to tap2 filter tcp"]]),
     "attach": ([f"tunnel add {T0}"], ["attach", "eth1"]),
     "attach-xdp": ([f"tunnel add {T0}"], ["attach", "eth1", "xdp"]),
     "detach-xdp": ([f"tunnel add {T0}", "attach eth1 xdp"], ["detach", "eth1"]),

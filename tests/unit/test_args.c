@@ -51,6 +51,16 @@ TEST(split_backslash)
 	split("\\#a \\\\b c\\#d \\", 4, want);
 }
 
+/* A word between quotes may have anything in it. */
+TEST(split_quotes)
+{
+	const char *const want[] = { "a", "tcp port 80 # \\x", "", "it's", "'b" };
+
+	split("a 'tcp port 80 # \\x' '' it's \\'b", 5, want);
+	split("a 'b c", -EINVAL, NULL);
+	split("'", -EINVAL, NULL);
+}
+
 TEST(split_limit)
 {
 	const char *const want[] = { "1", "2", "3", "4", "5", "6", "7", "8" };
@@ -412,6 +422,7 @@ int main(void)
 		cmocka_unit_test(split_words),
 		cmocka_unit_test(split_nothing),
 		cmocka_unit_test(split_hash_in_word),
+		cmocka_unit_test(split_quotes),
 		cmocka_unit_test(split_limit),
 		cmocka_unit_test(split_backslash),
 		cmocka_unit_test(next_words),

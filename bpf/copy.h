@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Copies of mirrored frames, where they come to their tunnel. */
+#ifndef XTUN_COPY_H
+#define XTUN_COPY_H
+
+#include "frame.h"
+#include "maps.h"
+
+/* What encapsulation has to know of a copy; 0 for what is none. */
+enum copy {
+	COPY = 1 << 0, /* nobody is to be told of its troubles: who sent the frame knows nothing */
+	COPY_TRUNCATED = 1 << 1, /* it is not the whole frame */
+	COPY_EGRESS = 1 << 2,    /* the frame was leaving its device */
+};
+
+/*
+ * Cut the copy to @len bytes. The kernel cuts no packet before the end of its IP header where it
+ * has noted that: the second best is then behind one of IPv4, IPv6, or IPv4 with options.
+ */
+static __always_inline int copy_cut(ctx_t *ctx, __u32 len)
+{
+	static const __u8 ends[] = { IPV4_HLEN, IPV6_HLEN, IPV4_HLEN_MAX };
+	__u32 i;
+
+	if (likely(!ctx_trim(ctx, len)))
+		return 0;
+	for (i = 0; i < sizeof(ends); i++) {
+		if (ctx_len(ctx) <= WIRE_ETH_HLEN + ends[i])
+			return 0;
+		if (len < WIRE_ETH_HLEN + ends[i] && !ctx_trim(ctx, WIRE_ETH_HLEN + ends[i]))
+			return 0;
+	}
+	return REFUSE(push_failed);
+}
+
+/*
+ * What of enum copy the packet is that came to the device @anchor, or a refusal. A copy is cut as
+ * its mirror has it.
+ */
+__noinline int copy_take(ctx_t *ctx, __u32 anchor)
+{
+	__u32 id = ctx->tc_index & MIRROR_MARK_ID, beside, least = MIRROR_SNAPLEN_MIN, len;
+	const struct mirror *mirror;
+	int copy;
+
+	mirror = bpf_map_lookup_elem(&mirrors, &id);
+	if (!mirror || mirror->anchor != anchor)
+		return 0;
+	copy = COPY | (ctx->tc_index & MIRROR_MARK_EGRESS ? COPY_EGRESS : 0);
+	/* Tags stay whole, beside the packet and in it. */
+	beside = ctx_tagged(ctx) ? FRAME_TAG : 0;
+	least += frame_tag(ctx_eth_proto(ctx)) ? FRAME_TAG : 0;
+	len = mirror->snaplen;
+	if (!len || ctx_len(ctx) + beside <= len)
+		return copy;
+	return copy_cut(ctx, len < least + beside ? least : len - beside) ?: copy | COPY_TRUNCATED;
+}
+
+#endif
