@@ -244,6 +244,25 @@ static __always_inline int ctx_arrive(ctx_t *ctx, const struct endpoint *end, __
 	return bpf_redirect(end->rx_ifindex, end->rx_flags);
 }
 
+/* As ctx_arrive(), where an Ethernet header ends those @hlen bytes: it takes the place of the outer
+ * one. @len: of the outer packet, behind which nothing may come. */
+static __always_inline int ctx_arrive_frame(ctx_t *ctx, const struct endpoint *end, __u32 hlen,
+					    __u32 len)
+{
+	void *head = ctx_begin(ctx);
+
+	if (unlikely(ctx->len != len + WIRE_ETH_HLEN ||
+		     head + WIRE_ETH_HLEN + hlen > ctx_end(ctx)))
+		return -1;
+	__builtin_memcpy(head, head + hlen, WIRE_ETH_HLEN);
+	if (unlikely(bpf_skb_adjust_room(ctx, -(__s32)hlen, BPF_ADJ_ROOM_MAC,
+					 BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET)))
+		return -1;
+	if (unlikely(ctx->hash))
+		bpf_set_hash_invalid(ctx);
+	return bpf_redirect(end->rx_ifindex, end->rx_flags);
+}
+
 /*
  * Carry out what XDP noted about the packet, if it did. Nothing is written to the packet before:
  * a program that does has the kernel copy packets that somebody else holds too (packet sockets),

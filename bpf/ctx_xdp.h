@@ -182,4 +182,11 @@ static __always_inline int ctx_arrive(ctx_t *ctx, const struct endpoint *end, __
 	return XDP_PASS;
 }
 
+/* Frames are tc's. */
+static __always_inline int ctx_arrive_frame(ctx_t *ctx, const struct endpoint *end, __u32 hlen,
+					    __u32 len)
+{
+	return -1;
+}
+
 #endif

@@ -75,6 +75,29 @@ static __always_inline int direct_pop(ctx_t *ctx, enum family family, const stru
 	return verdict;
 }
 
+/* Likewise a frame, whose Ethernet header is the last of the headers. What it has inside stays as it
+ * is. */
+static __always_inline int direct_pop_frame(ctx_t *ctx, const struct endpoint *end, __u32 hlen,
+					    __u32 len)
+{
+	struct cpu_state *state;
+	int verdict;
+
+	if (unlikely((*(const __be16 *)&end->inner & bpf_htons(INNER_ETHERNET << 8 | 0xff)) !=
+			     bpf_htons(INNER_ETHERNET << 8) ||
+		     len < hlen + IPV4_HLEN || ctx_gso_size(ctx)))
+		return DIRECT_NOT;
+	verdict = ctx_arrive_frame(ctx, end, hlen, len);
+	if (unlikely(verdict < 0))
+		return DIRECT_NOT;
+	state = bpf_map_lookup_elem(&cpu_state, &end->id);
+	if (likely(state)) {
+		state->rx_packets++;
+		state->rx_bytes += len - hlen;
+	}
+	return verdict;
+}
+
 /* A packet over IPv4 with @hlen bytes of headers. */
 static __always_inline int direct4_pop(ctx_t *ctx, void *head, __u32 hlen, __u8 ip_proto,
 				       bool keyed, __u8 kind)
@@ -93,6 +116,8 @@ static __always_inline int direct4_pop(ctx_t *ctx, void *head, __u32 hlen, __u8 
 		     *(const __be32 *)&slot->key.ip_proto != direct_payload(ip_proto, keyed) ||
 		     !direct_sum_right(ip)))
 		return DIRECT_NOT;
+	if (kind == INNER_ETHERNET)
+		return direct_pop_frame(ctx, &slot->end, hlen, bpf_ntohs(ip->tot_len));
 	return direct_pop(ctx, FAMILY_IPV4, &slot->end, head, hlen, bpf_ntohs(ip->tot_len), kind);
 }
 
@@ -141,6 +166,9 @@ static __always_inline int direct_gre(ctx_t *ctx, enum family family, void *head
 		return direct_form(ctx, family, head, hlen, WIRE_IPPROTO_GRE, keyed, INNER_IPV4);
 	if (eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
 		return direct_form(ctx, family, head, hlen, WIRE_IPPROTO_GRE, keyed, INNER_IPV6);
+	if (family == FAMILY_IPV4 && eth_proto == bpf_htons(WIRE_ETH_P_TEB))
+		return direct4_pop(ctx, head, hlen + WIRE_ETH_HLEN, WIRE_IPPROTO_ETHERNET, keyed,
+				   INNER_ETHERNET);
 	return DIRECT_NOT;
 }
 
