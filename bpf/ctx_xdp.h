@@ -159,7 +159,9 @@ static __always_inline int ctx_arrive(ctx_t *ctx, const struct endpoint *end, __
 	__builtin_memcpy(source, eth->h_source, sizeof(source));
 	if (unlikely(bpf_xdp_adjust_head(ctx, hlen)))
 		return -1;
-	if (gateway_mode) {
+	/* Who wants to see a tunnel's packets on its device has chosen a pair, whose half this is.
+	 */
+	if (gateway_mode && end->rx_flags) {
 		verdict = gateway(ctx, end->rx_ifindex, eth_proto, true);
 		if (likely(verdict >= 0))
 			return verdict;

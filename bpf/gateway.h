@@ -254,9 +254,10 @@ static __always_inline bool gateway_hop(ctx_t *ctx, __u32 at, __u8 kind)
 /* Take off what a short frame was filled up with: the stack does, before it forwards. */
 static __always_inline bool gateway_trim(ctx_t *ctx, __u32 len)
 {
-	__u32 now = ctx_len(ctx);
-
-	return now <= len || !bpf_xdp_adjust_tail(ctx, (int)len - (int)now);
+	/* No frame of several buffers is short. */
+	if (likely(ctx_begin(ctx) + (len & XDP_FRAME_MASK) >= ctx_end(ctx)))
+		return true;
+	return !bpf_xdp_adjust_tail(ctx, (int)len - (int)ctx_len(ctx));
 }
 
 /* The way to the remote, in @cache. Once in a while it is the stack's to ask, so that it knows the

@@ -238,6 +238,9 @@ traffic() { run "$python" "$lib_dir/net/traffic.py" "$@"; }
 # sent or made, but all is tried.
 quick() { if [ -n "${XTUN_QUICK:-}" ]; then echo "$2"; else echo "$1"; fi; }
 
+# whole CMD... - CMD, but nothing where XTUN_QUICK is set
+whole() { [ -n "${XTUN_QUICK:-}" ] || "$@"; }
+
 # tcp HOST ADDRESS HOST ADDRESS [MIB] - bulk data both ways, compared by checksum
 tcp() { traffic tcp "$(ns "$1")" "$2" "$(ns "$3")" "$4" "$(quick "${5:-16}" 2)"; }
 
