@@ -2,6 +2,7 @@
 """Every reason to drop, by a packet that has just this fault."""
 
 import errno
+import os
 import re
 import socket
 
@@ -164,6 +165,10 @@ def modes(scene):
                 scene.decap(frame(data, scene.mac, NEIGHBOUR), **how))
 
 
+# What test runs cannot bring about, and where it is: VLAN tags beside the packet.
+ELSEWHERE = [("vlan", "rx", "../net/xdp.sh", "drops.vlan")]
+
+
 @test("drops/no_other")
 def no_other(scene):
     """The tables above have every reason that the command knows, and no other."""
@@ -171,6 +176,10 @@ def no_other(scene):
              re.findall(r"^ *(\S+) +(tx|rx) ", command(XTUN, "help", "drops"), re.M)}
     tried = {reason: "tx" for reason, *_ in ENCAP} | {reason: "rx" for reason, *_ in DECAP}
     tried |= {reason: way for reason, way, *_ in MODES}
+    for reason, way, family, words in ELSEWHERE:
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), family), encoding="utf-8") as text:
+            if words in text.read():
+                tried[reason] = way
     expect("reasons", tried, known)
 
 
