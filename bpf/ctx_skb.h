@@ -221,27 +221,36 @@ static __always_inline int ctx_trim(ctx_t *ctx, __u32 len)
 	return bpf_skb_change_tail(ctx, len, 0);
 }
 
+/* Give the packet, whose headers are off, to the anchor of @end. Returns a verdict. */
+static __always_inline int ctx_deliver(ctx_t *ctx, const struct endpoint *end)
+{
+	int verdict;
+
+	if (unlikely(ctx->hash))
+		bpf_set_hash_invalid(ctx);
+	verdict = bpf_redirect(end->rx_ifindex, end->rx_flags);
+	/* No refusal, and none of our own verdicts: spares the caller to look. */
+	__builtin_assume(verdict >= 0 && verdict < CTX_NEXT - 1);
+	return verdict;
+}
+
 /*
  * The end of the short way in: take @hlen bytes off behind the Ethernet header of a packet of one
- * segment, and give the rest to the anchor of @end. @eth_proto: what the inner packet is. Returns a
- * verdict, or -1 when that does not go; all that may have changed then is the Ethernet header.
+ * segment, which begins with @head, and give the rest to the anchor of @end. @eth_proto: what the
+ * inner packet is, in place of @outer_proto. Returns a verdict, or -1 when that does not go; all
+ * that may have changed then is the Ethernet header.
  */
-static __always_inline int ctx_arrive(ctx_t *ctx, const struct endpoint *end, __u32 hlen,
-				      __be16 eth_proto)
+static __always_inline int ctx_arrive(ctx_t *ctx, void *head, const struct endpoint *end,
+				      __u32 hlen, __be16 outer_proto, __be16 eth_proto)
 {
-	struct ethhdr *eth = ctx_begin(ctx);
-
-	if ((void *)(eth + 1) > ctx_end(ctx))
-		return -1;
-	eth->h_proto = eth_proto;
-	*(__u32 *)eth->h_dest = *(const __u32 *)end->mac;
-	*(__u16 *)(eth->h_dest + 4) = *(const __u16 *)(end->mac + 4);
+	if (eth_proto != outer_proto)
+		*(__be16 *)(head + 12) = eth_proto;
+	*(__u32 *)head = *(const __u32 *)end->mac;
+	*(__u16 *)(head + 4) = *(const __u16 *)(end->mac + 4);
 	if (unlikely(bpf_skb_adjust_room(ctx, -(__s32)hlen, BPF_ADJ_ROOM_MAC,
 					 BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET)))
 		return -1;
-	if (unlikely(ctx->hash))
-		bpf_set_hash_invalid(ctx);
-	return bpf_redirect(end->rx_ifindex, end->rx_flags);
+	return ctx_deliver(ctx, end);
 }
 
 /* As ctx_arrive(), where an Ethernet header ends those @hlen bytes: it takes the place of the outer
@@ -254,13 +263,13 @@ static __always_inline int ctx_arrive_frame(ctx_t *ctx, const struct endpoint *e
 	if (unlikely(ctx->len != len + WIRE_ETH_HLEN ||
 		     head + WIRE_ETH_HLEN + hlen > ctx_end(ctx)))
 		return -1;
-	__builtin_memcpy(head, head + hlen, WIRE_ETH_HLEN);
+	*(__u64 *)head = *(const __u64 *)(head + hlen);
+	*(__u32 *)(head + 8) = *(const __u32 *)(head + hlen + 8);
+	*(__u16 *)(head + 12) = *(const __u16 *)(head + hlen + 12);
 	if (unlikely(bpf_skb_adjust_room(ctx, -(__s32)hlen, BPF_ADJ_ROOM_MAC,
 					 BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET)))
 		return -1;
-	if (unlikely(ctx->hash))
-		bpf_set_hash_invalid(ctx);
-	return bpf_redirect(end->rx_ifindex, end->rx_flags);
+	return ctx_deliver(ctx, end);
 }
 
 /*

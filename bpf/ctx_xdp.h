@@ -146,15 +146,15 @@ static __always_inline void *xdp_meta(const ctx_t *ctx)
  * As at tc, but that the anchor gets the packet from xtun_handoff() there, behind GRO, or in
  * gateway mode whoever is next, at once. Nothing has changed with drivers that know no metadata.
  */
-static __always_inline int ctx_arrive(ctx_t *ctx, const struct endpoint *end, __u32 hlen,
-				      __be16 eth_proto)
+static __always_inline int ctx_arrive(ctx_t *ctx, void *head, const struct endpoint *end,
+				      __u32 hlen, __be16 outer_proto, __be16 eth_proto)
 {
-	struct ethhdr *eth = ctx_begin(ctx);
+	struct ethhdr *eth = head;
 	struct handoff *note;
 	__u8 source[6];
 	int verdict;
 
-	if (unlikely(xdp_meta(ctx) > (void *)eth) || (void *)(eth + 1) > ctx_end(ctx))
+	if (unlikely(xdp_meta(ctx) > head))
 		return -1;
 	__builtin_memcpy(source, eth->h_source, sizeof(source));
 	if (unlikely(bpf_xdp_adjust_head(ctx, hlen)))

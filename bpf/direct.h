@@ -14,16 +14,21 @@
 /* A verdict of these functions only: the packet has to go the long way. */
 enum { DIRECT_NOT = CTX_NEXT - 1 };
 
-/* Whether the header checksum is right. Its words add up to less than 2^35: after three folds what
- * is left is 0xffff or not. */
-static __always_inline bool direct_sum_right(const struct iphdr *ip)
-{
-	__u64 sum = ipv4_sum(ip);
+/* Bytes behind the Ethernet header that are known to be there. */
+enum {
+	DIRECT4_SEEN = IPV4_HLEN + IPV4_HLEN,
+	DIRECT6_SEEN = IPV6_HLEN + IPV6_LIMIT_HLEN + IPV4_HLEN,
+};
 
-	sum = (sum >> 32) + (__u32)sum;
-	sum = (sum >> 16) + (sum & 0xffff);
-	sum = (sum >> 16) + (sum & 0xffff);
-	return sum == 0xffff;
+/*
+ * Whether a sum of words, which is not zero, folds to 0xffff: whether it is a multiple of that, as
+ * 2^16 is 1 modulo 0xffff. The factor is the negative inverse of 0xffff modulo 2^64: with it a
+ * multiple gives its quotient, negative, and nothing else a number so close to zero (Hacker's
+ * Delight 10-17). A sum of header words is less than 2^35, its quotient less than 2^32.
+ */
+static __always_inline bool direct_sum_right(__u64 sum)
+{
+	return !((-(sum * 0x0001000100010001ull)) >> 32);
 }
 
 /* The last word of an endpoint's key. */
@@ -41,6 +46,7 @@ static __always_inline int direct_pop(ctx_t *ctx, enum family family, const stru
 				      void *head, __u32 hlen, __u32 len, __u8 kind)
 {
 	const __u32 need = kind == INNER_IPV4 ? IPV4_HLEN : IPV6_HLEN;
+	const __u32 seen = family == FAMILY_IPV4 ? DIRECT4_SEEN : DIRECT6_SEEN;
 	const __u8 *inner = head + WIRE_ETH_HLEN + hlen;
 	struct cpu_state *state;
 	__u32 inner_len;
@@ -51,7 +57,9 @@ static __always_inline int direct_pop(ctx_t *ctx, enum family family, const stru
 		     bpf_htons(kind << 8)))
 		return DIRECT_NOT;
 	if (unlikely(len < hlen + need || !ctx_holds(ctx, len + WIRE_ETH_HLEN) ||
-		     ctx_gso_size(ctx) || (void *)inner + need > ctx_end(ctx)))
+		     ctx_gso_size(ctx)))
+		return DIRECT_NOT;
+	if (hlen + need > seen && unlikely((void *)inner + need > ctx_end(ctx)))
 		return DIRECT_NOT;
 	len -= hlen;
 	if (kind == INNER_IPV4)
@@ -64,7 +72,9 @@ static __always_inline int direct_pop(ctx_t *ctx, enum family family, const stru
 	if ((family == FAMILY_IPV6) != (kind == INNER_IPV6) &&
 	    unlikely(!end->rx_flags || (family == FAMILY_IPV6 && len < IPV6_HLEN)))
 		return DIRECT_NOT;
-	verdict = ctx_arrive(ctx, end, hlen, kind_eth_proto(kind));
+	verdict = ctx_arrive(ctx, head, end, hlen,
+			     kind_eth_proto(family == FAMILY_IPV4 ? INNER_IPV4 : INNER_IPV6),
+			     kind_eth_proto(kind));
 	if (unlikely(verdict < 0))
 		return DIRECT_NOT;
 	state = bpf_map_lookup_elem(&cpu_state, &end->id);
@@ -103,18 +113,17 @@ static __always_inline int direct4_pop(ctx_t *ctx, void *head, __u32 hlen, __u8 
 				       bool keyed, __u8 kind)
 {
 	const struct iphdr *ip = head + WIRE_ETH_HLEN;
-	struct endpoint4_key key = { .local = ip->daddr, .remote = ip->saddr };
+	__u64 addresses = *(const __u64 *)(head + WIRE_ETH_HLEN + 12);
+	struct endpoint4_key key = { .local = addresses >> 32, .remote = addresses };
 	const struct endpoint4_slot *slot;
-	__u32 i;
+	const void *own; /* the addresses in the slot, which are aligned as 64 bits are */
 
 	if (keyed)
 		key.key = *(const __be32 *)((void *)(ip + 1) + GRE_HLEN);
-	i = endpoint4_slot(&key);
-	slot = bpf_map_lookup_elem(&slots4, &i);
-	if (unlikely(!slot || slot->key.local != key.local || slot->key.remote != key.remote ||
-		     slot->key.key != key.key ||
+	own = slot = &slots.ipv4[endpoint4_slot(&key)];
+	if (unlikely(*(const __u64 *)own != addresses || slot->key.key != key.key ||
 		     *(const __be32 *)&slot->key.ip_proto != direct_payload(ip_proto, keyed) ||
-		     !direct_sum_right(ip)))
+		     !direct_sum_right(ipv4_sum(ip))))
 		return DIRECT_NOT;
 	if (kind == INNER_ETHERNET)
 		return direct_pop_frame(ctx, &slot->end, hlen, bpf_ntohs(ip->tot_len));
@@ -133,14 +142,10 @@ static __always_inline int direct6_pop(ctx_t *ctx, void *head, __u32 hlen, __u8 
 				     .remote[0] = remote ^ remote >> 32 };
 	const struct endpoint6_slot *slot;
 	const __u64 *own, *other;
-	__u32 i;
 
 	if (keyed)
 		key.key = *(const __be32 *)(head + WIRE_ETH_HLEN + hlen - GRE_FIELD);
-	i = endpoint6_slot(&key);
-	slot = bpf_map_lookup_elem(&slots6, &i);
-	if (unlikely(!slot))
-		return DIRECT_NOT;
+	slot = &slots.ipv6[endpoint6_slot(&key)];
 	own = (void *)slot->key.local;
 	other = (void *)slot->key.remote;
 	/* IPv6 endpoints do not tell a key that is zero from none. */
@@ -179,11 +184,12 @@ static __always_inline int direct_payload_pop(ctx_t *ctx, enum family family, vo
 {
 	const __be16 *gre = head + WIRE_ETH_HLEN + hlen;
 
-	switch (ip_proto) {
-	case WIRE_IPPROTO_IPIP:
+	/* Before the rest, which a compiler makes a tree of comparisons. */
+	if (likely(ip_proto == WIRE_IPPROTO_IPIP))
 		return direct_form(ctx, family, head, hlen, WIRE_IPPROTO_IPIP, false, INNER_IPV4);
-	case WIRE_IPPROTO_IPV6:
+	if (likely(ip_proto == WIRE_IPPROTO_IPV6))
 		return direct_form(ctx, family, head, hlen, WIRE_IPPROTO_IPV6, false, INNER_IPV6);
+	switch (ip_proto) {
 	case WIRE_IPPROTO_GRE:
 		hlen += GRE_HLEN;
 		if (!gre[0])
@@ -212,7 +218,7 @@ static __always_inline int direct4(ctx_t *ctx)
 	void *head = ctx_begin(ctx);
 	const struct iphdr *ip = head + WIRE_ETH_HLEN;
 
-	if (unlikely(head + WIRE_ETH_HLEN + 2 * IPV4_HLEN > ctx_end(ctx)))
+	if (unlikely(head + WIRE_ETH_HLEN + DIRECT4_SEEN > ctx_end(ctx)))
 		return DIRECT_NOT;
 	/* Version, header length and the lower ECN bit */
 	if (unlikely((*(const __be16 *)ip & bpf_htons(0xff01)) != bpf_htons(0x4500) ||
@@ -227,7 +233,7 @@ static __always_inline int direct6(ctx_t *ctx)
 	const struct ipv6hdr *ip = head + WIRE_ETH_HLEN;
 	const __be32 *options = (void *)(ip + 1);
 
-	if (unlikely(head + WIRE_ETH_HLEN + IPV6_HLEN + IPV6_LIMIT_HLEN + IPV4_HLEN > ctx_end(ctx)))
+	if (unlikely(head + WIRE_ETH_HLEN + DIRECT6_SEEN > ctx_end(ctx)))
 		return DIRECT_NOT;
 	if (unlikely((*(const __be16 *)ip & bpf_htons(0xf010)) != bpf_htons(0x6000)))
 		return DIRECT_NOT;

@@ -78,11 +78,9 @@ static __noinline const struct endpoint *endpoint4_search(ctx_t *ctx, struct end
  */
 static __always_inline const struct endpoint *endpoint4_find(ctx_t *ctx, struct endpoint4_key *key)
 {
-	const struct endpoint4_slot *slot;
-	__u32 i = endpoint4_slot(key);
+	const struct endpoint4_slot *slot = &slots.ipv4[endpoint4_slot(key)];
 
-	slot = bpf_map_lookup_elem(&slots4, &i);
-	if (likely(slot && slot->key.local == key->local && slot->key.remote == key->remote &&
+	if (likely(slot->key.local == key->local && slot->key.remote == key->remote &&
 		   slot->key.key == key->key &&
 		   *(__u32 *)&slot->key.ip_proto == *(__u32 *)&key->ip_proto))
 		return &slot->end;
@@ -158,11 +156,9 @@ static __noinline const struct endpoint *endpoint6_search(ctx_t *ctx, struct end
  */
 static __always_inline const struct endpoint *endpoint6_find(ctx_t *ctx, struct endpoint6_key *key)
 {
-	const struct endpoint6_slot *slot;
-	__u32 i = endpoint6_slot(key);
+	const struct endpoint6_slot *slot = &slots.ipv6[endpoint6_slot(key)];
 
-	slot = bpf_map_lookup_elem(&slots6, &i);
-	if (likely(slot && address6_equal(slot->key.local, key->local) &&
+	if (likely(address6_equal(slot->key.local, key->local) &&
 		   address6_equal(slot->key.remote, key->remote) && slot->key.key == key->key &&
 		   *(__u32 *)&slot->key.ip_proto == *(__u32 *)&key->ip_proto))
 		return &slot->end;

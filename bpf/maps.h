@@ -15,13 +15,8 @@ struct {
 	__type(value, struct tunnel);
 } tunnels SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, TUNNEL_SLOTS);
-	__type(key, __u32);
-	__type(value, struct tunnel);
-} tunnel_slots SEC(".maps");
+/* The map `.bss`, whose only content this is. */
+struct slots slots;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -32,28 +27,12 @@ struct {
 } endpoints4 SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1 << SLOT_BITS);
-	__type(key, __u32);
-	__type(value, struct endpoint4_slot);
-} slots4 SEC(".maps");
-
-struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, MAX_ENDPOINTS);
 	__type(key, struct endpoint6_key);
 	__type(value, struct endpoint);
 } endpoints6 SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1 << SLOT_BITS);
-	__type(key, __u32);
-	__type(value, struct endpoint6_slot);
-} slots6 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -187,11 +166,9 @@ static __noinline int drop_count(__u32 id, int ret, int verdict)
 /* The tunnel of a port, NULL: none. */
 static __always_inline const struct tunnel *port_tunnel(__u32 port)
 {
-	__u32 slot = tunnel_slot(port);
-	const struct tunnel *t;
+	const struct tunnel *t = &slots.tunnels[tunnel_slot(port)];
 
-	t = bpf_map_lookup_elem(&tunnel_slots, &slot);
-	if (likely(t && t->port == port))
+	if (likely(t->port == port))
 		return t;
 	return bpf_map_lookup_elem(&tunnels, &port);
 }

@@ -21,7 +21,7 @@
 #include <linux/types.h>
 #endif
 
-#define TUNNEL_LAYOUT 4
+#define TUNNEL_LAYOUT 5
 
 enum family { FAMILY_IPV4, FAMILY_IPV6, FAMILY_MAX };
 enum wrap { WRAP_NONE, WRAP_FOU, WRAP_GUE, WRAP_MAX };
@@ -137,8 +137,8 @@ static inline __u32 tunnel_slot(__u32 port)
  * map of its own, with a key as short as can be.
  */
 struct endpoint4_key {
+	__be32 remote; /* first, as in a packet that arrives: both are compared at once */
 	__be32 local;
-	__be32 remote;
 	__be32 key;
 	__u8 ip_proto;
 	__u8 keyed; /* the packet has a key, which may be zero */
@@ -200,6 +200,13 @@ struct endpoint6_slot {
 _Static_assert(sizeof(struct endpoint6_slot) == 64, "struct endpoint6_slot is part of the layout");
 
 enum { SLOT_BITS = 12 };
+
+/* All slots, in one map: memory whose address programs know (.bss), so that none is looked up. */
+struct slots {
+	struct tunnel tunnels[TUNNEL_SLOTS];
+	struct endpoint4_slot ipv4[1 << SLOT_BITS];
+	struct endpoint6_slot ipv6[1 << SLOT_BITS];
+};
 
 /* The slot of an endpoint. Multiplicative hashing (Knuth, TAOCP 6.4). */
 static inline __u32 endpoint4_slot(const struct endpoint4_key *key)

@@ -254,7 +254,7 @@ static int state_pin(const struct tunnel_tc_bpf *skel, int dir)
 	size_t i;
 
 	for (i = 0; i < MAP_COUNT && !ret; i++) {
-		map = bpf_object__find_map_by_name(skel->obj, map_name(i));
+		map = bpf_object__find_map_by_name(skel->obj, map_symbol(i));
 		*map_fd(&maps, i) = map ? bpf_map__fd(map) : -1;
 		ret = map ? pin_put(bpf_map__fd(map), dir, map_name(i)) : -ENOENT;
 	}
@@ -347,7 +347,7 @@ static int xdp_maps_share(const struct tunnel_xdp_bpf *skel, struct maps *maps)
 	size_t i;
 
 	for (i = 0; i < MAP_COUNT && !err; i++) {
-		map = bpf_object__find_map_by_name(skel->obj, map_name(i));
+		map = bpf_object__find_map_by_name(skel->obj, map_symbol(i));
 		err = map ? bpf_map__reuse_fd(map, *map_fd(maps, i)) : -ENOENT;
 	}
 	return err;

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,10 +14,9 @@
 #include "peer_image.h"
 
 static const char *const map_names[] = {
-	"tunnels",      "endpoints4",  "endpoints6", "slots4",          "slots6",
-	"ports",        "sequences",   "cpu_state",  "drops",           "path_mtus",
-	"config",       "devices",     "canary",     "peers4",          "peers6",
-	"tunnel_slots", "xdp_devices", "mirrors",    "mirror_counters",
+	"tunnels",   "endpoints4", "endpoints6",  "slots",   "ports",           "sequences",
+	"cpu_state", "drops",      "path_mtus",   "config",  "devices",         "canary",
+	"peers4",    "peers6",     "xdp_devices", "mirrors", "mirror_counters",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_COUNT, "a map without a name");
 
@@ -25,6 +25,11 @@ static const __u32 only; /* key of maps with a single element */
 const char *map_name(size_t i)
 {
 	return map_names[i];
+}
+
+const char *map_symbol(size_t i)
+{
+	return strcmp(map_names[i], "slots") ? map_names[i] : ".bss";
 }
 
 int *map_fd(struct maps *maps, size_t i)
@@ -95,17 +100,28 @@ int tunnels_delete(const struct maps *maps, __u32 port)
 	return map_delete(maps->tunnels, &port);
 }
 
+/* Some of the slots, which begin at @offset of all. NULL: they cannot be had. */
+static void *slots_part_map(const struct maps *maps, size_t offset)
+{
+	char *all = mmap(NULL, sizeof(struct slots), PROT_READ | PROT_WRITE, MAP_SHARED,
+			 maps->slots, 0);
+
+	return all == MAP_FAILED ? NULL : all + offset;
+}
+
+static void slots_part_unmap(void *part, size_t offset)
+{
+	munmap((char *)part - offset, sizeof(struct slots));
+}
+
 struct tunnel *tunnel_slots_map(const struct maps *maps)
 {
-	void *slots = mmap(NULL, TUNNEL_SLOTS * sizeof(struct tunnel), PROT_READ | PROT_WRITE,
-			   MAP_SHARED, maps->tunnel_slots, 0);
-
-	return slots == MAP_FAILED ? NULL : slots;
+	return slots_part_map(maps, offsetof(struct slots, tunnels));
 }
 
 void tunnel_slots_unmap(struct tunnel *slots)
 {
-	munmap(slots, TUNNEL_SLOTS * sizeof(*slots));
+	slots_part_unmap(slots, offsetof(struct slots, tunnels));
 }
 
 /* What differs between the families. */
@@ -136,24 +152,19 @@ int endpoints_delete(const struct maps *maps, enum family family, const void *ke
 	return map_delete(endpoints_fd(maps, family), key);
 }
 
-static size_t slots_size(enum family family)
+static size_t slots_offset(enum family family)
 {
-	return (family == FAMILY_IPV6 ? sizeof(struct endpoint6_slot)
-				      : sizeof(struct endpoint4_slot))
-	       << SLOT_BITS;
+	return family == FAMILY_IPV6 ? offsetof(struct slots, ipv6) : offsetof(struct slots, ipv4);
 }
 
 void *slots_map(const struct maps *maps, enum family family)
 {
-	void *slots = mmap(NULL, slots_size(family), PROT_READ | PROT_WRITE, MAP_SHARED,
-			   family == FAMILY_IPV6 ? maps->slots6 : maps->slots4, 0);
-
-	return slots == MAP_FAILED ? NULL : slots;
+	return slots_part_map(maps, slots_offset(family));
 }
 
 void slots_unmap(enum family family, void *slots)
 {
-	munmap(slots, slots_size(family));
+	slots_part_unmap(slots, slots_offset(family));
 }
 
 int ports_read(const struct maps *maps, struct elements *out)

@@ -15,15 +15,15 @@
 
 /* File descriptors, -1: not open. The order is that of map_names[] in tunnels.c. */
 struct maps {
-	int tunnels, endpoints4, endpoints6, slots4, slots6, ports, sequences, cpu_state, drops,
-		path_mtus, config, devices, canary, peers4, peers6, tunnel_slots, xdp_devices,
-		mirrors, mirror_counters;
+	int tunnels, endpoints4, endpoints6, slots, ports, sequences, cpu_state, drops, path_mtus,
+		config, devices, canary, peers4, peers6, xdp_devices, mirrors, mirror_counters;
 };
 
 enum { MAP_COUNT = sizeof(struct maps) / sizeof(int) };
 
-/* Name of map @i as in bpf/maps.h, and its descriptor in @maps. */
+/* Name of map @i, what the objects call it, and its descriptor in @maps. */
 const char *map_name(size_t i);
+const char *map_symbol(size_t i);
 int *map_fd(struct maps *maps, size_t i);
 
 /* Elements of a map as two arrays of @count; free_elements() frees both. */
