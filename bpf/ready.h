@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The short way of encapsulation, for packets with nothing out of the ordinary through a tunnel
- * whose outer headers differ little from packet to packet: IPv4 outside, IP or GRE without
- * checksums and sequence numbers, a fixed remote, a route that was looked up in this tick. The long
- * way in encap.h leaves behind what its headers had in common with those of the next packet; here
- * they are finished. It knows no drop reasons, and gives up, before it writes, at what it does not
- * like.
+ * whose outer headers differ little from packet to packet: IP or GRE without checksums and sequence
+ * numbers, a fixed remote, a route that was looked up in this tick. The long way in encap.h leaves
+ * behind what its headers had in common with those of the next packet; here they are finished. It
+ * knows no drop reasons, and gives up, before it writes, at what it does not like. Words of headers
+ * are put together as they lie in memory: lowest byte first, as in all of vmlinux.h.
  */
 #ifndef XTUN_READY_H
 #define XTUN_READY_H
@@ -18,25 +18,68 @@ enum { READY_NOT = CTX_NEXT - 1 };
 /* Whether the outer headers of @t are of the simple form. */
 static __always_inline bool ready_can(const struct tunnel *t)
 {
-	return !(t->flags & (TUNNEL_SPECIAL | TUNNEL_TOS_PLAIN)) && t->wrap == WRAP_NONE;
+	return !(t->flags & (TUNNEL_NO_REMOTE | TUNNEL_PER_SEGMENT | TUNNEL_TOS_PLAIN)) &&
+	       t->wrap == WRAP_NONE && (t->payload == PAYLOAD_IP || t->payload == PAYLOAD_GRE);
 }
 
-/* Fold the sum of IPv4 header words, less than 2^35, to the checksum. */
-static __always_inline __sum16 ready_fold(__u64 sum)
+/* Fold a sum of few 16-bit words to 16 bits. */
+static __always_inline __u32 ready_fold(__u32 sum)
 {
-	sum = (sum >> 32) + (__u32)sum;
-	sum = (sum >> 16) + (sum & 0xffff);
-	sum = (sum >> 16) + (sum & 0xffff);
-	return (__sum16)~sum;
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
 }
 
-/* The word of the IPv4 header with TTL and protocol in front of an inner packet of @kind. */
-static __always_inline __be32 ready_third(const struct tunnel *t, enum inner kind)
+/* The protocol that @t announces in front of an inner packet of @kind. */
+static __always_inline __u8 ready_proto(const struct tunnel *t, enum inner kind)
 {
-	if (!(t->inner & kind))
-		return 0;
-	return bpf_htonl((__u32)t->ttl << 24 | (__u32)(t->ip_proto ?: payload_ip_proto(kind))
-						       << 16);
+	return t->ip_proto ?: payload_ip_proto(kind);
+}
+
+static __always_inline void ready_make4(const struct tunnel *t, struct cpu_state *state)
+{
+	const struct route_cache *cache = &state->route;
+	struct ready *ready = &state->ready;
+	__be32 words[2] = {
+		bpf_htonl((4u << 4 | IPV4_HLEN / 4) << 24 | (__u32)cache->tos << 16),
+		t->flags & TUNNEL_DF ? bpf_htonl(IPV4_DF) : 0,
+	};
+	__u32 sum = words[0] % 0xffff + words[1] % 0xffff + cache->source.v4 % 0xffff +
+		    cache->remote.v4 % 0xffff;
+
+	ready->head = words[0] | (__u64)words[1] << 32;
+	ready->ipv4.ttl_proto = ready->ipv6.ttl_proto = 0;
+	if (t->inner & INNER_IPV4)
+		ready->ipv4.ttl_proto =
+			bpf_htonl((__u32)t->ttl << 24 | ready_proto(t, INNER_IPV4) << 16);
+	if (t->inner & INNER_IPV6)
+		ready->ipv6.ttl_proto =
+			bpf_htonl((__u32)t->ttl << 24 | ready_proto(t, INNER_IPV6) << 16);
+	ready->ipv4.sum = ready_fold(sum + ready->ipv4.ttl_proto);
+	ready->ipv6.sum = ready_fold(sum + ready->ipv6.ttl_proto);
+	if (!(t->flags & TUNNEL_DF))
+		ready->how |= READY_ID | (t->flags & TUNNEL_IGNORE_DF ? 0 : READY_DF_INNER);
+	ready->how |= READY_IPV4;
+}
+
+static __always_inline void ready_make6(const struct tunnel *t, struct cpu_state *state)
+{
+	bool limited = t->flags & TUNNEL_ENCAP_LIMIT;
+	struct ready *ready = &state->ready;
+
+	ready->head = bpf_htonl(6u << 28 | (__u32)state->route.tos << 20) | t->flowlabel;
+	ready->ipv4.ttl_proto = ready->ipv6.ttl_proto = 0;
+	if (t->inner & INNER_IPV4)
+		ready->ipv4.ttl_proto = bpf_htonl(ready_proto(t, INNER_IPV4) << 8 | t->ttl);
+	if (t->inner & INNER_IPV6)
+		ready->ipv6.ttl_proto = bpf_htonl(ready_proto(t, INNER_IPV6) << 8 | t->ttl);
+	if (!t->flowlabel)
+		ready->how |= READY_FLOW;
+	if (t->flags & TUNNEL_FLOWLABEL_INHERIT)
+		ready->how |= READY_FLOW | READY_FLOW_INNER;
+	if (limited)
+		ready->how |= READY_LIMIT;
+	ready->limit = t->encap_limit;
+	ready->how |= READY_IPV6;
 }
 
 /* Prepare @state for the packets after one whose route was found and remembered. */
@@ -44,154 +87,301 @@ static __noinline void ready_make(const struct tunnel *t, struct cpu_state *stat
 {
 	struct route_cache *cache = &state->route;
 	struct ready *ready = &state->ready;
-	__be32 key = t->flags & TUNNEL_OKEY ? bpf_htonl(GRE_KEY << 16) : 0;
 
+	ready->how = 0;
 	ready->room = cache->mtu > t->hlen ? cache->mtu - t->hlen : 0;
-	ready->first = (4u << 4 | IPV4_HLEN / 4) << 24 | (__u32)cache->tos << 16 | t->hlen;
-	ready->third4 = ready_third(t, INNER_IPV4);
-	ready->third6 = ready_third(t, INNER_IPV6);
-	ready->sum = checksum_add(cache->source.v4, cache->remote.v4);
-	ready->gre = key;
+	if (t->payload == PAYLOAD_GRE)
+		ready->how |= READY_GRE | (t->flags & TUNNEL_OKEY ? READY_KEY : 0);
+	if (!t->ttl)
+		ready->how |= READY_TTL;
+	if (t->flags & TUNNEL_TOS_INHERIT)
+		ready->how |= READY_DSCP;
 	ready->okey = t->okey;
-	ready->df = t->flags & TUNNEL_DF ? bpf_htons(IPV4_DF) : 0;
-	ready->df_inner = t->flags & TUNNEL_IGNORE_DF ? 0 : bpf_htons(IPV4_DF);
 	ready->room_flags = t->room_flags;
 	ready->hlen = t->hlen;
-	ready->inherit =
-		(t->ttl ? 0 : READY_TTL) | (t->flags & TUNNEL_TOS_INHERIT ? READY_DSCP : 0);
 	ready->dscp = cache->tos;
+	if (t->family == FAMILY_IPV4)
+		ready_make4(t, state);
+	else
+		ready_make6(t, state);
 	cache->ready = 1;
 }
 
+/* Write the Ethernet header at @to. */
+static __always_inline void ready_ethernet(void *to, const struct route_cache *cache)
+{
+	/* From a place that is even, and no more. */
+	const void *eth = cache->eth;
+
+	*(__u64 *)to = *(const __u64 *)eth;
+	*(__u32 *)(to + 8) = *(const __u32 *)(eth + 8);
+	*(__u16 *)(to + 12) = *(const __u16 *)(eth + 12);
+}
+
 /* Write the GRE header at @gre. Returns 0 or a refusal. */
-static __always_inline int ready_gre(ctx_t *ctx, const struct ready *ready, __be32 *gre,
+static __always_inline int ready_gre(ctx_t *ctx, const struct ready *ready, __be16 *gre,
 				     __be16 eth_proto)
 {
-	if (unlikely((void *)(gre + 1) > ctx_end(ctx)))
-		return REFUSE(push_failed);
-	gre[0] = ready->gre | bpf_htonl(bpf_ntohs(eth_proto));
-	if (!ready->gre)
-		return 0;
 	if (unlikely((void *)(gre + 2) > ctx_end(ctx)))
 		return REFUSE(push_failed);
-	gre[1] = ready->okey;
+	gre[0] = 0;
+	gre[1] = eth_proto;
+	if (!(ready->how & READY_KEY))
+		return 0;
+	if (unlikely((void *)(gre + 4) > ctx_end(ctx)))
+		return REFUSE(push_failed);
+	gre[0] = bpf_htons(GRE_KEY);
+	*(__be32 *)(gre + 2) = ready->okey;
 	return 0;
 }
 
-/* The first twelve bytes of the IPv4 header, and the source address behind them, as they lie in
- * memory. */
-union ready_words {
-	__be32 words[4];
-	__u64 pairs[2];
-};
-
 /*
- * Push and write the outer headers, which begin with @ip. What is needed for that lies in as few
- * variables as can be: the call leaves but four registers. Returns 0, a refusal, or READY_NOT.
+ * Push and write the outer headers, which begin with @head and @tail, the source address in it.
+ * What is needed for that lies in as few variables as can be: the call leaves but four registers.
+ * Returns 0, a refusal, or READY_NOT.
  */
-static __always_inline int ready_write(ctx_t *ctx, const struct cpu_state *state,
-				       const union ready_words *ip, __be16 eth_proto)
+static __always_inline int ready_write(ctx_t *ctx, const struct cpu_state *state, __u64 head,
+				       __u64 tail, __be16 eth_proto)
 {
-	const struct route_cache *cache = &state->route;
 	const struct ready *ready = &state->ready;
-	const __u16 *eth = (const __u16 *)cache->eth;
-	__u64 first = ip->pairs[0], second = ip->pairs[1];
-	void *head, *to;
+	void *to;
 
 	/* Now, and not after the call. */
-	asm volatile("" : "+r"(first), "+r"(second));
+	asm volatile("" : "+r"(head), "+r"(tail));
 	if (unlikely(ctx_push(ctx, ready->hlen, ready->room_flags)))
 		return READY_NOT;
 	/* From here on the packet is changed: there is no way back but to drop it. */
-	head = ctx_begin(ctx);
-	to = head + WIRE_ETH_HLEN;
-	if (unlikely(to + IPV4_HLEN > ctx_end(ctx)))
+	to = ctx_begin(ctx);
+	if (unlikely(to + WIRE_ETH_HLEN + IPV4_HLEN > ctx_end(ctx)))
 		return REFUSE(push_failed);
-	*(__u16 *)head = eth[0];
-	*(__u32 *)(head + 2) = *(const __u32 *)(eth + 1);
-	*(__u32 *)(head + 6) = *(const __u32 *)(eth + 3);
-	*(__u32 *)(head + 10) = *(const __u32 *)(eth + 5);
-	*(__u64 *)to = first;
-	*(__u64 *)(to + 8) = second;
-	*(__be32 *)(to + 16) = cache->remote.v4;
-	return likely(ready->hlen == IPV4_HLEN) ? 0
-						: ready_gre(ctx, ready, to + IPV4_HLEN, eth_proto);
+	ready_ethernet(to, &state->route);
+	*(__u64 *)(to + 14) = head;
+	*(__u64 *)(to + 22) = tail;
+	*(__be32 *)(to + 30) = state->route.remote.v4;
+	if (likely(!(ready->how & READY_GRE)))
+		return 0;
+	return ready_gre(ctx, ready, to + WIRE_ETH_HLEN + IPV4_HLEN, eth_proto);
+}
+
+/* What the outer header takes over from the inner one: the first bytes of that, and its TTL. */
+struct ready_inner {
+	const struct ready_kind *kind;
+	const void *ip;
+	__be16 eth_proto;
+	__u8 tos;
+	__u8 ttl;
+};
+
+/* Read the inner header. Returns 0 or READY_NOT. */
+static __always_inline int ready_read(ctx_t *ctx, const struct ready *ready, struct ready_inner *in)
+{
+	in->ip = ctx_begin(ctx) + WIRE_ETH_HLEN;
+	in->eth_proto = ctx_eth_proto(ctx);
+	if (likely(in->eth_proto == bpf_htons(WIRE_ETH_P_IP))) {
+		if (unlikely(in->ip + IPV4_HLEN > ctx_end(ctx)))
+			return READY_NOT;
+		if (unlikely((*(const __u8 *)in->ip & 0xf0) != 4 << 4))
+			return READY_NOT;
+		in->tos = *(const __u8 *)(in->ip + 1);
+		in->kind = &ready->ipv4;
+	} else if (likely(in->eth_proto == bpf_htons(WIRE_ETH_P_IPV6))) {
+		if (unlikely(in->ip + IPV6_HLEN > ctx_end(ctx)))
+			return READY_NOT;
+		if (unlikely((*(const __u8 *)in->ip & 0xf0) != 6 << 4))
+			return READY_NOT;
+		in->tos = bpf_ntohs(*(const __be16 *)in->ip) >> 4;
+		in->kind = &ready->ipv6;
+	} else {
+		return READY_NOT;
+	}
+	return 0;
+}
+
+/* The end of it: count and send. */
+static __always_inline int ready_redirect(struct cpu_state *state, __u32 len)
+{
+	int verdict;
+
+	state->tx_packets++;
+	state->tx_bytes += len;
+	verdict = ctx_redirect(state->route.ifindex, 0);
+	/* No refusal, and none of our own verdicts: spares the caller to look. */
+	__builtin_assume(verdict >= 0 && verdict < READY_NOT);
+	return verdict;
+}
+
+/* TTL of the inner packet. */
+static __always_inline __u8 ready_ttl(const struct ready_inner *in)
+{
+	return in->eth_proto == bpf_htons(WIRE_ETH_P_IP)
+		       ? ((const struct iphdr *)in->ip)->ttl
+		       : ((const struct ipv6hdr *)in->ip)->hop_limit;
+}
+
+/* Carry a packet over IPv4. Returns the hook's verdict, a refusal, or READY_NOT. */
+static __always_inline int ready4_send(ctx_t *ctx, struct cpu_state *state)
+{
+	const struct ready *ready = &state->ready;
+	struct ready_inner in;
+	__u32 len, sum, third;
+	__be16 tot_len;
+	__u64 head;
+	__u8 ecn;
+	int ret;
+
+	len = ctx_len(ctx) - WIRE_ETH_HLEN;
+	if (unlikely(len > ready->room || ctx_gso_size(ctx)))
+		return READY_NOT;
+	ret = ready_read(ctx, ready, &in);
+	if (unlikely(ret))
+		return ret;
+	third = in.kind->ttl_proto;
+	if (unlikely(!third))
+		return READY_NOT;
+	tot_len = bpf_htons(len + ready->hlen);
+	head = ready->head | (__u64)tot_len << 16;
+	sum = in.kind->sum + tot_len;
+	/* As ecn_encap(): ECT(0) for CE. */
+	ecn = in.tos & ECN_MASK;
+	if (unlikely(ecn)) {
+		ecn = ecn == ECN_CE ? ECN_ECT_0 : ecn;
+		head |= (__u32)ecn << 8;
+		sum += (__u32)ecn << 8;
+	}
+	if (ready->how & READY_INHERIT) {
+		/* The route is the one for this TOS. */
+		if (ready->how & READY_DSCP && unlikely((in.tos & ~ECN_MASK) != ready->dscp))
+			return READY_NOT;
+		if (ready->how & READY_TTL) {
+			__u8 ttl = ready_ttl(&in);
+
+			third |= ttl;
+			sum += ttl;
+		}
+		if (ready->how & READY_ID) {
+			__be16 df = 0, id = 0;
+
+			if (ready->how & READY_DF_INNER && in.kind == &ready->ipv4)
+				df = ((const struct iphdr *)in.ip)->frag_off & bpf_htons(IPV4_DF);
+			if (!df)
+				id = (__be16)bpf_get_prandom_u32();
+			head |= (__u64)id << 32 | (__u64)df << 48;
+			sum += id + df;
+		}
+	}
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum += sum >> 16;
+	third |= ~sum << 16;
+	ret = ready_write(ctx, state, head, third | (__u64)state->route.source.v4 << 32,
+			  in.eth_proto);
+	if (unlikely(ret))
+		return ret;
+	return ready_redirect(state, len);
+}
+
+/* The first word of the IPv6 header without its ECN bits, as ipv6_write() makes it. */
+static __always_inline __be32 ready6_first(ctx_t *ctx, const struct ready *ready,
+					   const struct ready_inner *in)
+{
+	const __be32 mask = bpf_htonl(IPV6_FLOWLABEL_MASK);
+	__be32 first = ready->head, flow = first & mask;
+	bool ipv6 = in->kind == &ready->ipv6;
+	__u32 hash;
+
+	if (!(ready->how & READY_FLOW))
+		return first;
+	if (ready->how & READY_FLOW_INNER && ipv6)
+		flow = *(const __be32 *)in->ip & mask;
+	if (!flow) {
+		hash = ctx_hash(ctx) ?: flow_hash(ctx, ipv6 ? INNER_IPV6 : INNER_IPV4);
+		flow = bpf_htonl((hash << 16 | hash >> 16) & IPV6_FLOWLABEL_MASK);
+	}
+	return (first & ~mask) | flow;
+}
+
+/* As ready_write(), over IPv6: @head is the header's first eight bytes. */
+static __always_inline int ready6_write(ctx_t *ctx, const struct cpu_state *state, __u64 head,
+					__be16 eth_proto)
+{
+	const struct ready *ready = &state->ready;
+	const struct route_cache *cache = &state->route;
+	const __u64 *source = (const void *)&cache->source, *remote = (const void *)&cache->remote;
+	void *to;
+
+	asm volatile("" : "+r"(head));
+	if (unlikely(ctx_push(ctx, ready->hlen, ready->room_flags)))
+		return READY_NOT;
+	to = ctx_begin(ctx);
+	if (unlikely(to + WIRE_ETH_HLEN + IPV6_HLEN > ctx_end(ctx)))
+		return REFUSE(push_failed);
+	ready_ethernet(to, cache);
+	to += WIRE_ETH_HLEN;
+	*(__u64 *)(to + 8) = source[0];
+	*(__u64 *)(to + 16) = source[1];
+	*(__u64 *)(to + 24) = remote[0];
+	*(__u64 *)(to + 32) = remote[1];
+	if (ready->how & READY_LIMIT) {
+		if (unlikely(to + IPV6_HLEN + IPV6_LIMIT_HLEN > ctx_end(ctx)))
+			return REFUSE(push_failed);
+		/* The protocol, and the option as ipv6_write() has it. */
+		*(__u64 *)(to + IPV6_HLEN) = (head >> 48 & 0xff) | (__u64)ready->limit << 32 |
+					     IPV6_OPT_ENCAP_LIMIT << 16 | 1 << 24 |
+					     (__u64)(IPV6_OPT_PADN | 1 << 8) << 40;
+		*(__u64 *)to = (head & ~(0xffull << 48)) | (__u64)WIRE_IPPROTO_DSTOPTS << 48;
+		to += IPV6_LIMIT_HLEN;
+	} else {
+		*(__u64 *)to = head;
+	}
+	if (!(ready->how & READY_GRE))
+		return 0;
+	return ready_gre(ctx, ready, to + IPV6_HLEN, eth_proto);
+}
+
+/* As ready4_send(), over IPv6. */
+static __noinline int ready6_send(ctx_t *ctx, struct cpu_state *state)
+{
+	const struct ready *ready = &state->ready;
+	struct ready_inner in;
+	__be32 first, second;
+	__u32 len;
+	__u8 ecn;
+	int ret;
+
+	len = ctx_len(ctx) - WIRE_ETH_HLEN;
+	if (unlikely(len > ready->room || ctx_gso_size(ctx)))
+		return READY_NOT;
+	ret = ready_read(ctx, ready, &in);
+	if (unlikely(ret))
+		return ret;
+	/* There may be a limit in the inner packet's options. */
+	if (in.kind == &ready->ipv6 &&
+	    unlikely(((const struct ipv6hdr *)in.ip)->nexthdr == WIRE_IPPROTO_DSTOPTS))
+		return READY_NOT;
+	second = in.kind->ttl_proto;
+	if (unlikely(!second))
+		return READY_NOT;
+	second |= bpf_htons(len + ready->hlen - IPV6_HLEN);
+	if (ready->how & READY_TTL)
+		second |= (__u32)ready_ttl(&in) << 24;
+	if (ready->how & READY_DSCP && unlikely((in.tos & ~ECN_MASK) != ready->dscp))
+		return READY_NOT;
+	ecn = in.tos & ECN_MASK;
+	ecn = ecn == ECN_CE ? ECN_ECT_0 : ecn;
+	first = ready6_first(ctx, ready, &in) | bpf_htonl((__u32)ecn << 20);
+	ret = ready6_write(ctx, state, first | (__u64)second << 32, in.eth_proto);
+	if (unlikely(ret))
+		return ret;
+	return ready_redirect(state, len);
 }
 
 /* Carry a packet. Returns the hook's verdict, a refusal, or READY_NOT. */
 static __always_inline int ready_send(ctx_t *ctx, struct cpu_state *state)
 {
-	const struct ready *ready = &state->ready;
-	union ready_words outer;
-	__be32 second, third;
-	__be16 eth_proto, df;
-	__u32 len, start; /* the first two bytes of the inner packet */
-	__u8 ttl, ecn;
-	void *head;
-	int ret;
-
 	if (unlikely(state->route.jiffies != bpf_jiffies64() || !state->route.ready))
 		return READY_NOT;
-	len = ctx_len(ctx) - WIRE_ETH_HLEN;
-	if (unlikely(len > ready->room || ctx_gso_size(ctx)))
-		return READY_NOT;
-	head = ctx_begin(ctx);
-	eth_proto = ctx_eth_proto(ctx);
-	df = ready->df;
-	if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IP))) {
-		const struct iphdr *ip = head + WIRE_ETH_HLEN;
-
-		if (unlikely((void *)(ip + 1) > ctx_end(ctx)))
-			return READY_NOT;
-		start = bpf_ntohs(*(const __be16 *)ip);
-		if (unlikely(start >> 12 != 4))
-			return READY_NOT;
-		ttl = ip->ttl;
-		df |= ip->frag_off & ready->df_inner;
-		third = ready->third4;
-	} else if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IPV6))) {
-		const struct ipv6hdr *ip = head + WIRE_ETH_HLEN;
-
-		if (unlikely((void *)(ip + 1) > ctx_end(ctx)))
-			return READY_NOT;
-		start = bpf_ntohs(*(const __be16 *)ip);
-		if (unlikely(start >> 12 != 6))
-			return READY_NOT;
-		start >>= 4;
-		ttl = ip->hop_limit;
-		third = ready->third6;
-	} else {
-		return READY_NOT;
-	}
-	if (unlikely(!third))
-		return READY_NOT;
-	if (ready->inherit) {
-		/* The route is the one for this TOS. */
-		if (ready->inherit & READY_DSCP && unlikely((start & 0xfc) != ready->dscp))
-			return READY_NOT;
-		if (ready->inherit & READY_TTL)
-			third |= bpf_htonl((__u32)ttl << 24);
-	}
-	second = bpf_htonl(IPV4_DF);
-	if (unlikely(!df))
-		second = bpf_htonl(bpf_get_prandom_u32() << 16);
-	/* As ecn_encap(): ECT(0) for CE. */
-	ecn = start & ECN_MASK & ~(start >> 1 & 1);
-	outer.words[0] = bpf_htonl(ready->first + len + ((__u32)ecn << 16));
-	outer.words[1] = second;
-	outer.words[2] = third;
-	*((__sum16 *)outer.words + 5) =
-		ready_fold((__u64)ready->sum + outer.words[0] + second + third);
-	outer.words[3] = state->route.source.v4;
-	ret = ready_write(ctx, state, &outer, eth_proto);
-	if (unlikely(ret))
-		return ret;
-	state->tx_packets++;
-	state->tx_bytes += len;
-	ret = ctx_redirect(state->route.ifindex, 0);
-	/* No refusal, and none of our own verdicts: spares the caller to look. */
-	__builtin_assume(ret >= 0 && ret < READY_NOT);
-	return ret;
+	if (likely(state->ready.how & READY_IPV4))
+		return ready4_send(ctx, state);
+	return ready6_send(ctx, state);
 }
 
 #endif

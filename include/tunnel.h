@@ -271,7 +271,7 @@ struct route_cache {
 	__u32 ifindex;
 	__u32 mtu;
 	__u8 tos; /* routes may depend on it */
-	__u8 ready; /* the rest of struct cpu_state knows it */
+	__u8 ready; /* struct ready is of this answer */
 	__u8 eth[14]; /* the Ethernet header to the next hop */
 };
 _Static_assert(sizeof(struct route_cache) == 64, "struct route_cache is part of the layout");
@@ -294,20 +294,42 @@ _Static_assert(sizeof(struct peer_route) == 88, "struct peer_route is part of th
  * What the outer headers of a simple tunnel have in common while the answer beside it is good; see
  * bpf/ready.h.
  */
-enum ready_inherit { READY_TTL = 1 << 0, READY_DSCP = 1 << 1 };
+enum ready_how {
+	READY_IPV4 = 1 << 0,
+	READY_IPV6 = 1 << 1,
+	READY_GRE = 1 << 2,
+	READY_KEY = 1 << 3,
+
+	/* What has to be found out for each packet. */
+	READY_TTL = 1 << 4,        /* is the inner packet's */
+	READY_DSCP = 1 << 5,       /* has to be the one that the route was asked for */
+	READY_ID = 1 << 6,         /* IPv4: DF is not in every header */
+	READY_DF_INNER = 1 << 7,   /* but in those around packets that have it */
+	READY_FLOW = 1 << 8,       /* IPv6: the label is the flow's */
+	READY_FLOW_INNER = 1 << 9, /* the inner packet's, if it has one */
+	READY_INHERIT = READY_TTL | READY_DSCP | READY_ID | READY_FLOW,
+
+	READY_LIMIT = 1 << 10, /* IPv6: there is an encapsulation limit */
+};
+
+/* What depends on the kind of the inner packet. */
+struct ready_kind {
+	__be32 ttl_proto; /* as they lie in the outer header, with nothing where the rest of the
+			     word is; 0: not carried */
+	__u32 sum;        /* IPv4: of all in the header that is known, less than 2^16 */
+};
 
 struct ready {
-	__u32 room;            /* bytes of the longest inner packet */
-	__u32 first;           /* word of the IPv4 header, without inner length and ECN */
-	__be32 third4, third6; /* TTL and protocol by the inner packet's kind, 0: not carried */
-	__u32 sum;             /* of the addresses */
-	__be32 gre, okey;      /* GRE without the ethertype */
-	__be16 df;             /* in every header */
-	__be16 df_inner;       /* in those around packets that have it */
+	__u16 room;            /* bytes of the longest inner packet */
+	__u16 how;             /* enum ready_how, 0: the rest is of no use */
 	__u8 room_flags, hlen; /* as in struct tunnel */
-	__u8 inherit;          /* enum ready_inherit */
 	__u8 dscp;             /* the inner packet's, if it is inherited */
-	__u32 pad;
+	__u8 pad;
+	__u64 head;                   /* the first bytes of the header, without length and ECN */
+	struct ready_kind ipv4, ipv6; /* the inner packet's kind */
+	__be32 okey;
+	__u8 limit; /* encapsulation limit */
+	__u8 pad1[3];
 };
 _Static_assert(sizeof(struct ready) == 40, "struct ready is part of the layout");
 

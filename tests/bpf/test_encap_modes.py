@@ -56,7 +56,7 @@ def ways(scene):
     """The short way (bpf/ready.h) and the long one make the same of a packet, in all that the short
     one knows and next to it."""
     turn = itertools.cycle(itertools.product((1, 64, 255), (True, False), (0, 2, 3, 0xb9, 0xff)))
-    for mode in ("ipip", "sit-any", "gre"):
+    for mode in ("ipip", "sit-any", "gre", "ip6tnl", "ip6gre"):
         tunnels = [tunnel for tunnel in variants(mode) if not tunnel.encap]
         run = Sender(scene, tunnels)
         for tunnel, kind in itertools.product(tunnels, MODES[mode][2].replace("m", "")):
@@ -72,7 +72,9 @@ def ways_mixed(scene):
     those that are refused and labels among them."""
     tunnels = [ModeTunnel("t1", REMOTES[0], LOCAL, mode="gre", inherit=True, okey=5),
                ModeTunnel("t2", REMOTES[1], LOCAL, mode="sit-any", tos=0x10, ttl=3),
-               ModeTunnel("t3", REMOTES[2], LOCAL, mode="ipip")]
+               ModeTunnel("t3", REMOTES[2], LOCAL, mode="ipip"),
+               ModeTunnel("t4", REMOTES6[0], LOCAL6, mode="ip6gre", inherit=True, okey=5),
+               ModeTunnel("t5", REMOTES6[1], LOCAL6, mode="ip6tnl", ttl=3, limit=None)]
     run = Sender(scene, tunnels)
     rng = chance()
     for _ in range(times(300)):
