@@ -113,7 +113,7 @@ demo: ## the main job on real traffic, packages included (root)
 
 test: ## every ring of tests, packages included (root)
 	$(Q)$(MAKE) --no-print-directory deps
-	$(Q)$(MAKE) --no-print-directory all tests fuzz
+	$(Q)$(MAKE) --no-print-directory all tests fuzz $(BUILD)/bench/gauge
 	$(Q)tests/run unit bpf net lab
 
 check: all tests ## unit tests: nothing needed
@@ -122,10 +122,10 @@ check: all tests ## unit tests: nothing needed
 check-bpf: all $(BUILD)/bpf/filters ## program test runs against scapy (root)
 	$(Q)tests/run bpf
 
-check-net: all ## network namespaces on this kernel (root)
+check-net: all $(BUILD)/bench/gauge ## network namespaces on this kernel (root)
 	$(Q)tests/run net
 
-check-lab: all ## virtual machines with Debian's kernels
+check-lab: all $(BUILD)/bench/gauge ## virtual machines with Debian's kernels
 	$(Q)tests/run lab
 
 lab-shell: all ## a shell in a virtual machine: make lab-shell KERNEL=6.1

@@ -12,6 +12,7 @@
 #include "peers_apply.h"
 #include "settle.h"
 #include "sysctl.h"
+#include "upgrade.h"
 #include "watch.h"
 
 /* The map `ports`, and before it the mask of the ports in it. */
@@ -165,7 +166,8 @@ int recover(struct state *state, struct error *err)
 	int ret;
 
 	if (state->dir >= 0) {
-		ret = journal_read(state, &text, err);
+		ret = upgrade_recover(state, err);
+		ret = ret ?: journal_read(state, &text, err);
 		if (ret)
 			return ret;
 		if (text) {

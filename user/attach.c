@@ -183,6 +183,51 @@ static int program_attach(struct state *state, int prog, __u32 ifindex, bool ing
 	return ret;
 }
 
+int program_swap(struct state *state, int prog, __u32 ifindex, bool ingress, __u32 priority,
+		 const char *name)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
+		    .attach_point = ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE, .priority = priority);
+	LIBBPF_OPTS(bpf_tc_opts, found, .handle = FILTER_HANDLE, .priority = priority);
+	int fd = pin_get(state->dir, name), ret;
+
+	if (fd >= 0) {
+		ret = bpf_link_update(fd, prog, NULL);
+		close(fd);
+		/* Its device went. */
+		return ret == -ENOLINK ? 0 : ret;
+	}
+	if (!priority || bpf_tc_query(&hook, &found))
+		return 0;
+	opts.prog_fd = prog;
+	opts.flags = BPF_TC_F_REPLACE;
+	return bpf_tc_attach(&hook, &opts);
+}
+
+int port_swap(struct state *state, __u32 port, bool ingress)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), LINK_PORT "%u", port);
+	return program_swap(state, state->encap, port, ingress, FILTER_PRIORITY + PLACE_SECOND,
+			    name);
+}
+
+int device_swap(struct state *state, __u32 ifindex)
+{
+	char name[32];
+	int ret;
+
+	/* Who takes over comes first: what XDP hands on must find it. */
+	snprintf(name, sizeof(name), LINK_HANDOFF "%u", ifindex);
+	ret = program_swap(state, state->handoff, ifindex, true, FILTER_PRIORITY + PLACE_FIRST,
+			   name);
+	snprintf(name, sizeof(name), LINK_DEVICE "%u", ifindex);
+	return ret ?: program_swap(state, state->decap, ifindex, true,
+				   FILTER_PRIORITY + PLACE_SECOND, name);
+}
+
 int port_attach(struct state *state, const struct anchor *anchor, struct error *err)
 {
 	__u32 flags = 0;

@@ -40,6 +40,17 @@ int link_attach(struct state *state, int prog, __u32 ifindex, enum bpf_attach_ty
 		__u32 flags, const char *name);
 int link_detach(struct state *state, const char *name);
 
+/*
+ * Put program @prog in the place of the one that is attached, in one step: by the link that is
+ * pinned as @name, or else by the filter of @priority (0: there are none). Nothing attached is fine.
+ * And that for the ports of tunnels, @ingress: of a hidden half, and for devices, with the programs
+ * of @state.
+ */
+int program_swap(struct state *state, int prog, __u32 ifindex, bool ingress, __u32 priority,
+		 const char *name);
+int port_swap(struct state *state, __u32 port, bool ingress);
+int device_swap(struct state *state, __u32 ifindex);
+
 /* Attach types of tcx, and the flag for the place in front of all others (BPF_F_BEFORE). */
 #define ATTACH_TCX_INGRESS ((enum bpf_attach_type)46)
 #define ATTACH_TCX_EGRESS  ((enum bpf_attach_type)47)

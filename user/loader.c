@@ -24,6 +24,7 @@
 #define UNFINISHED  "new-"
 #define DISCARDED   "old-"
 #define JOURNAL     "journal"
+#define UPGRADE     "upgrade"
 #define PIN_ENCAP   "encap"
 #define PIN_DECAP   "decap"
 #define PIN_HANDOFF "handoff"
@@ -339,15 +340,15 @@ int state_create(struct state *state, struct error *err)
 		   : state_reopen(state, err);
 }
 
-/* The maps of both objects are those of the namespace; what only one program uses is its own. */
-static int xdp_maps_share(const struct tunnel_xdp_bpf *skel, struct maps *maps)
+/* The maps of an object are those of the namespace; what only one program uses is its own. */
+static int maps_share(const struct bpf_object *object, struct maps *maps)
 {
 	struct bpf_map *map;
 	int err = 0;
 	size_t i;
 
 	for (i = 0; i < MAP_COUNT && !err; i++) {
-		map = bpf_object__find_map_by_name(skel->obj, map_symbol(i));
+		map = bpf_object__find_map_by_name(object, map_symbol(i));
 		err = map ? bpf_map__reuse_fd(map, *map_fd(maps, i)) : -ENOENT;
 	}
 	return err;
@@ -361,7 +362,7 @@ static const char *const xdp_pins[2][2] = {
 
 static int xdp_load(struct state *state, struct tunnel_xdp_bpf *skel, bool frags, bool forward)
 {
-	int err = xdp_maps_share(skel, &state->maps);
+	int err = maps_share(skel->obj, &state->maps);
 
 	if (err)
 		return err;
@@ -396,6 +397,87 @@ int xdp_program(struct state *state, bool frags, bool forward, int *fd, struct e
 	}
 	tunnel_xdp_bpf__destroy(skel);
 	return ret;
+}
+
+/* The programs at tc of this binary, pinned as those to come. */
+static int tc_stage(struct state *state)
+{
+	struct tunnel_tc_bpf *skel = tunnel_tc_bpf__open();
+	int ret = skel ? maps_share(skel->obj, &state->maps) : -errno;
+
+	ret = ret ?: tunnel_tc_bpf__load(skel);
+	if (!ret) {
+		const struct {
+			const struct bpf_program *program;
+			const char *pin;
+		} programs[] = {
+			{ skel->progs.xtun_encap, PIN_NEXT PIN_ENCAP },
+			{ skel->progs.xtun_decap, PIN_NEXT PIN_DECAP },
+			{ skel->progs.xtun_handoff, PIN_NEXT PIN_HANDOFF },
+		};
+		size_t i;
+
+		for (i = 0; i < 3 && !ret; i++)
+			ret = pin_put(bpf_program__fd(programs[i].program), state->dir,
+				      programs[i].pin);
+	}
+	tunnel_tc_bpf__destroy(skel);
+	return ret;
+}
+
+/* Likewise one for XDP, if the namespace has it. */
+static int xdp_stage(struct state *state, bool frags, bool forward)
+{
+	const char *name = xdp_pins[forward][frags];
+	char next[sizeof(PIN_NEXT) + 32];
+	struct tunnel_xdp_bpf *skel;
+	int ret, fd;
+
+	fd = pin_get(state->dir, name);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	close(fd);
+	snprintf(next, sizeof(next), PIN_NEXT "%s", name);
+	skel = tunnel_xdp_bpf__open();
+	ret = skel ? xdp_load(state, skel, frags, forward) : -errno;
+	ret = ret ?: pin_put(bpf_program__fd(frags ? skel->progs.xtun_xdp_frags
+						   : skel->progs.xtun_xdp),
+			     state->dir, next);
+	tunnel_xdp_bpf__destroy(skel);
+	return ret;
+}
+
+const char *xdp_program_name(__u32 flags)
+{
+	return xdp_pins[!!(flags & DEVICE_FORWARD)][!!(flags & DEVICE_FRAGS)];
+}
+
+int programs_stage(struct state *state, struct error *err)
+{
+	int ret, i;
+
+	kernel_words_clear();
+	ret = tc_stage(state);
+	for (i = 0; i < 4 && !ret; i++)
+		ret = xdp_stage(state, i % 2, i / 2);
+	return ret ? refuse(err, ret, "this kernel refuses the BPF programs of this version (%s)",
+			    *kernel_words() ? kernel_words() : strerror(-ret))
+		   : 0;
+}
+
+int programs_adopt(struct state *state, struct error *err)
+{
+	const char *pins[] = { PIN_ENCAP,      PIN_DECAP,      PIN_HANDOFF,   xdp_pins[0][0],
+			       xdp_pins[0][1], xdp_pins[1][0], xdp_pins[1][1] };
+	char next[sizeof(PIN_NEXT) + 32];
+	size_t i;
+
+	for (i = 0; i < sizeof(pins) / sizeof(pins[0]); i++) {
+		snprintf(next, sizeof(next), PIN_NEXT "%s", pins[i]);
+		if (renameat(state->dir, next, state->dir, pins[i]) && errno != ENOENT)
+			return refuse_kernel(err, -errno, "pinning the programs of this version");
+	}
+	return state_reopen(state, err);
 }
 
 void xdp_programs_remove(struct state *state)
@@ -504,4 +586,28 @@ int journal_remove(struct state *state, struct error *err)
 	if (unlinkat(state->dir, JOURNAL, 0) && errno != ENOENT)
 		return refuse_kernel(err, -errno, "removing the journal");
 	return 0;
+}
+
+int upgrade_mark(struct state *state, struct error *err)
+{
+	int fd = -1, ret;
+
+	ret = blob_create(UPGRADE, strlen(UPGRADE), &fd);
+	if (!ret) {
+		ret = pin_put(fd, state->dir, UPGRADE);
+		close(fd);
+	}
+	return ret ? refuse_kernel(err, ret, "writing down the decision") : 0;
+}
+
+bool upgrade_marked(struct state *state)
+{
+	return !faccessat(state->dir, UPGRADE, F_OK, 0);
+}
+
+int upgrade_unmark(struct state *state, struct error *err)
+{
+	return unlinkat(state->dir, UPGRADE, 0) && errno != ENOENT
+		       ? refuse_kernel(err, -errno, "forgetting that an upgrade was under way")
+		       : 0;
 }

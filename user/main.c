@@ -79,6 +79,8 @@ static int command_run(struct command_line *line, struct error *err)
 		return ret;
 	if (verb && verb->show)
 		return session_show(verb, &line->args, &line->options, err);
+	if (verb && verb->act)
+		return session_act(verb, &line->args, err);
 	return session_edit(verb, &line->args, line->batch, err);
 }
 

@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "attach.h"
 
@@ -68,6 +69,28 @@ int mirror_attach(struct state *state, int prog, __u32 id, struct mirror *mirror
 		ret = mirror_attach_clsact(state, prog, id, mirror, ingress);
 	return ret ? refuse_kernel(err, ret, "attaching at tc %s", ingress ? "ingress" : "egress")
 		   : 0;
+}
+
+int mirror_stage(struct state *state, int prog, __u32 id, bool ingress)
+{
+	char name[32], next[sizeof(PIN_NEXT) + 32];
+
+	snprintf(next, sizeof(next), PIN_NEXT "%s", mirror_pin(name, sizeof(name), id, ingress));
+	return pin_put(prog, state->dir, next);
+}
+
+int mirror_swap(struct state *state, __u32 id, const struct mirror *mirror, bool ingress)
+{
+	char name[32], next[sizeof(PIN_NEXT) + 32];
+	int prog, ret;
+
+	snprintf(next, sizeof(next), PIN_NEXT "%s", mirror_pin(name, sizeof(name), id, ingress));
+	prog = pin_get(state->dir, next);
+	if (prog < 0)
+		return prog == -ENOENT ? 0 : prog;
+	ret = program_swap(state, prog, mirror->device, ingress, MIRROR_PRIORITY + id, name);
+	close(prog);
+	return ret;
 }
 
 int mirror_detach(struct state *state, __u32 id, const struct mirror *mirror, bool ingress)

@@ -13,6 +13,11 @@ bool mirror_attached(struct state *state, __u32 id, const struct mirror *mirror,
 int mirror_attach(struct state *state, int prog, __u32 id, struct mirror *mirror, bool ingress,
 		  struct error *err);
 
+/* Pin @prog as the next of one direction of mirror @id; put that in the place of the one that runs.
+ * Absent is fine. Return 0 or a negative errno. */
+int mirror_stage(struct state *state, int prog, __u32 id, bool ingress);
+int mirror_swap(struct state *state, __u32 id, const struct mirror *mirror, bool ingress);
+
 /* Absent is fine. Returns 0 or a negative errno. */
 int mirror_detach(struct state *state, __u32 id, const struct mirror *mirror, bool ingress);
 

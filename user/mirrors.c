@@ -197,6 +197,71 @@ static int mirror_settle(struct state *state, struct model *want, struct mirror_
 	return ret;
 }
 
+/* @each direction of all mirrors. */
+static int mirrors_each(struct state *state,
+			int (*each)(struct state *state, __u32 id, const struct mirror *mirror,
+				    bool ingress, struct error *err),
+			struct error *err)
+{
+	struct elements found = {};
+	size_t i, j;
+	int ret;
+
+	ret = mirrors_read(&state->maps, &found);
+	if (ret)
+		return refuse_kernel(err, ret, "reading the mirrors");
+	for (i = 0; i < found.count; i++) {
+		const struct mirror *mirror = (struct mirror *)found.values + i;
+
+		for (j = 0; j < DIRECTIONS && !ret; j++)
+			if (mirror->directions & each_direction[j])
+				ret = each(state, ((__u32 *)found.keys)[i], mirror,
+					   each_direction[j] == MIRROR_INGRESS, err);
+		if (ret) {
+			error_prefix(err, "mirror %s", mirror->name);
+			break;
+		}
+	}
+	elements_free(&found);
+	return ret;
+}
+
+static int direction_stage(struct state *state, __u32 id, const struct mirror *mirror,
+			   bool ingress, struct error *err)
+{
+	struct filter filter;
+	int prog, ret;
+
+	ret = mirror_filter(mirror->filter, &filter, err);
+	if (ret)
+		return ret;
+	prog = mirror_program_load(state, id, mirror, ingress, &filter, err);
+	filter_free(&filter);
+	if (prog < 0)
+		return prog;
+	ret = mirror_stage(state, prog, id, ingress);
+	close(prog);
+	return ret ? refuse_kernel(err, ret, "pinning its program") : 0;
+}
+
+static int direction_swap(struct state *state, __u32 id, const struct mirror *mirror, bool ingress,
+			  struct error *err)
+{
+	int ret = mirror_swap(state, id, mirror, ingress);
+
+	return ret ? refuse_kernel(err, ret, "putting its new program in place") : 0;
+}
+
+int mirrors_stage(struct state *state, struct error *err)
+{
+	return mirrors_each(state, direction_stage, err);
+}
+
+int mirrors_swap(struct state *state, struct error *err)
+{
+	return mirrors_each(state, direction_swap, err);
+}
+
 int mirrors_settle(struct state *state, struct model *want, struct error *err)
 {
 	int ret = 0;

@@ -15,6 +15,13 @@ int mirrors_remove(struct state *state, const struct model *want, struct error *
 /* Make those of @want: all tunnels have their devices by now. */
 int mirrors_settle(struct state *state, struct model *want, struct error *err);
 
+/*
+ * Load the programs of all mirrors anew and pin them, for an upgrade; and put what is pinned so in
+ * the place of those that run, which may be repeated.
+ */
+int mirrors_stage(struct state *state, struct error *err);
+int mirrors_swap(struct state *state, struct error *err);
+
 /* Compile what a user typed; empty text makes an empty filter. Refused in words. */
 int mirror_filter(const char *text, struct filter *filter, struct error *err);
 

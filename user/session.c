@@ -130,6 +130,26 @@ int session_edit(const struct verb *verb, const struct args *args, const char *b
 	return ret;
 }
 
+int session_act(const struct verb *verb, struct args *args, struct error *err)
+{
+	struct state state;
+	char title[64];
+	int ret;
+
+	ret = state_open(&state, false, err);
+	if (!ret && state.root >= 0) {
+		ret = state_lock(&state, true, err);
+		ret = ret ?: state_reopen(&state, err);
+		ret = ret ?: recover(&state, err);
+		ret = ret ?: state_reopen(&state, err);
+	}
+	ret = ret ?: verb->act(&state, args, err);
+	if (ret)
+		error_prefix(err, "%s", verb_title(verb, title));
+	state_close(&state);
+	return ret;
+}
+
 /*
  * Show what a writer at work has decided on, instead of what it has carried out so far. When the
  * journal does not fit what there is, it is about to go, and what there is counts.

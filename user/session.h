@@ -18,6 +18,9 @@ int session_enter(const char *name, struct error *err);
 int session_edit(const struct verb *verb, const struct args *args, const char *batch,
 		 struct error *err);
 
+/* Carry out a verb that acts. Where xtun has nothing, there is nothing to do. */
+int session_act(const struct verb *verb, struct args *args, struct error *err);
+
 /* Carry out a show verb. */
 int session_show(const struct verb *verb, struct args *args, const struct options *options,
 		 struct error *err);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "upgrade.h"
+
 enum family verbs_family = FAMILY_IPV4;
 
 static const struct verb verbs[] = {
@@ -145,6 +147,11 @@ static const struct verb verbs[] = {
 	  .synopsis = "",
 	  .edit = config_flush,
 	  .help = "delete all tunnels of this namespace and everything that xtun has in it" },
+	{ .object = "upgrade",
+	  .synopsis = "",
+	  .act = upgrade_run,
+	  .help = "put the programs of this version in the place of those that run; no packet is "
+		  "lost" },
 	{ .object = "format",
 	  .synopsis = "N",
 	  .edit = config_format,

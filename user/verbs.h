@@ -26,7 +26,9 @@ struct verb {
 	/* Verbs that show it. */
 	int (*show)(const struct options *options, const struct state *state,
 		    const struct model *model, struct args *args, struct error *err);
-	/* Verbs that need neither. */
+	/* Verbs that change something else than the configuration, under the lock. */
+	int (*act)(struct state *state, struct args *args, struct error *err);
+	/* Verbs that need none of these. */
 	int (*run)(const struct options *options, struct args *args, struct error *err);
 };
 

@@ -166,3 +166,15 @@ int xdp_detach(struct state *state, __u32 ifindex, const char *device, __u32 fla
 	ret = xdp_devices_delete(&state->maps, ifindex);
 	return ret ? refuse_kernel(err, ret, "%s: forgetting what XDP knew", device) : 0;
 }
+
+int xdp_swap(struct state *state, __u32 ifindex, __u32 flags)
+{
+	int prog = pin_get(state->dir, xdp_program_name(flags)), ret;
+	link_name name;
+
+	if (prog < 0)
+		return prog;
+	ret = program_swap(state, prog, ifindex, true, 0, name_of(name, ifindex));
+	close(prog);
+	return ret;
+}

@@ -19,4 +19,7 @@ int xdp_attach(struct state *state, const struct link *link, __u32 *flags, struc
 int xdp_detach(struct state *state, __u32 ifindex, const char *name, __u32 flags,
 	       struct error *err);
 
+/* Put the program that is pinned now in the place of the one that runs at a device with @flags. */
+int xdp_swap(struct state *state, __u32 ifindex, __u32 flags);
+
 #endif

@@ -170,7 +170,7 @@ TEST(verbs)
 		}
 		assert_non_null(verb->synopsis);
 		assert_help(verb->help);
-		assert_int_equal(!!verb->edit + !!verb->show + !!verb->run, 1);
+		assert_int_equal(!!verb->edit + !!verb->show + !!verb->run + !!verb->act, 1);
 		assert_true(verb->name || !verb->aliases);
 		if (verb->tunnel_keywords)
 			assert_non_null(verb->edit);
