@@ -67,10 +67,17 @@ int device_add(struct model *model, struct args *args, struct error *err)
 int device_del(struct model *model, struct args *args, struct error *err)
 {
 	const char *dev;
+	bool xdp;
 	int ret;
 
-	ret = take_device(args, &dev, err);
-	return ret ?: model_detach(model, dev, err);
+	ret = take_name(args, &dev, err);
+	if (ret)
+		return ret;
+	xdp = take_word(args, "xdp");
+	if (!xdp)
+		take_word(args, "tc");
+	ret = args_end(args, err);
+	return ret ?: model_detach(model, dev, xdp, err);
 }
 
 int device_show(const struct options *options, const struct state *state, const struct model *model,

@@ -83,19 +83,6 @@ static int model_append(struct model *model, const struct tunnel_entry *entry, s
 	return 0;
 }
 
-static int manual_append(struct model *model, __u32 ifindex, __u32 flags, struct error *err)
-{
-	struct device_entry *manual =
-		realloc(model->manual, (model->manual_count + 1) * sizeof(*manual));
-
-	if (!manual)
-		return refuse_kernel(err, -ENOMEM, "adding a device");
-	model->manual = manual;
-	manual[model->manual_count++] =
-		(struct device_entry){ ifindex, (flags | DEVICE_MANUAL) & DEVICE_CHOSEN };
-	return 0;
-}
-
 /* A record becomes a tunnel if its device is there, and finished. */
 static int model_take(struct model *model, __u32 port, const struct tunnel *record,
 		      struct error *err)
@@ -208,7 +195,7 @@ static int model_read_maps(const struct state *state, struct model *model, struc
 		if (!model_link(model, ifindex))
 			model->leftovers = true;
 		else if (flags & DEVICE_MANUAL)
-			ret = manual_append(model, ifindex, flags, err);
+			ret = model_manual_append(model, ifindex, flags, err);
 	}
 	elements_free(&found);
 	/* The kernel hands them out in no order. */
@@ -447,69 +434,6 @@ void model_remove(struct model *model, struct tunnel_entry *entry)
 	entry_peers_free(entry);
 	memmove(entry, entry + 1, (model->count - i - 1) * sizeof(*entry));
 	model->count--;
-}
-
-static struct device_entry *manual_find(struct model *model, __u32 ifindex)
-{
-	size_t i;
-
-	for (i = 0; i < model->manual_count; i++)
-		if (model->manual[i].ifindex == ifindex)
-			return &model->manual[i];
-	return NULL;
-}
-
-int model_attach(struct model *model, const char *dev, __u32 flags, struct error *err)
-{
-	const struct link *link = model_link_named(model, dev);
-
-	if (!link)
-		return refuse(err, -ENODEV, "there is no device \"%s\"", dev);
-	if (link->type != ARPHRD_ETHER && link->type != ARPHRD_LOOPBACK)
-		return refuse(err, -EOPNOTSUPP,
-			      "%s is not an Ethernet device; xtun cannot receive tunnels on it",
-			      dev);
-	if (manual_find(model, link->ifindex))
-		return refuse(err, -EEXIST, "%s is attached already; `xtun detach` it first", dev);
-	if (flags & DEVICE_XDP && model_owns(model, link->ifindex))
-		return refuse(err, -EOPNOTSUPP,
-			      "xdp: %s carries a tunnel; XDP is for the devices under tunnels",
-			      dev);
-	if (!(link->flags & IFF_UP) && !model->quiet)
-		warn("%s is down; nothing is received until it is up", dev);
-	return manual_append(model, link->ifindex, flags, err);
-}
-
-/* `: t1 t2`, the tunnels that run on a device by name; empty where there are none. */
-static const char *users_text(const struct model *model, __u32 ifindex, char *text, size_t size)
-{
-	size_t used = 0, i;
-
-	*text = 0;
-	for (i = 0; i < model->count && used < size; i++)
-		if (model->tunnels[i].spec.link == ifindex)
-			used += snprintf(text + used, size - used, "%s %s", used ? "" : ":",
-					 model->tunnels[i].spec.name);
-	return text;
-}
-
-int model_detach(struct model *model, const char *dev, struct error *err)
-{
-	const struct link *link = model_link_named(model, dev);
-	struct device_entry *found = link ? manual_find(model, link->ifindex) : NULL;
-	char users[256];
-
-	if (!link)
-		return refuse(err, -ENODEV, "there is no device \"%s\"", dev);
-	if (!found)
-		return refuse(err, -ENOENT,
-			      "%s was not attached by `xtun attach`; what tunnels attached goes "
-			      "with them%s",
-			      dev, users_text(model, link->ifindex, users, sizeof(users)));
-	memmove(found, found + 1,
-		(model->manual + model->manual_count - found - 1) * sizeof(*found));
-	model->manual_count--;
-	return 0;
 }
 
 static struct port_entry *port_find(const struct model *model, const struct port_key *key)

@@ -115,9 +115,14 @@ int model_change(struct model *model, struct tunnel_entry *old, const struct tun
 		 struct error *err);
 void model_remove(struct model *model, struct tunnel_entry *entry);
 
-/* `xtun attach` and `xtun detach`. @flags: of DEVICE_CHOSEN. */
+/*
+ * `xtun attach` and `xtun detach`; in model_devices.c. @flags: of DEVICE_CHOSEN. @xdp: that alone.
+ * Refused: what tunnels need, with their names; of a device with XDP, that goes and the rest stays.
+ */
 int model_attach(struct model *model, const char *dev, __u32 flags, struct error *err);
-int model_detach(struct model *model, const char *dev, struct error *err);
+int model_detach(struct model *model, const char *dev, bool xdp, struct error *err);
+/* Without asking. */
+int model_manual_append(struct model *model, __u32 ifindex, __u32 flags, struct error *err);
 
 /* `xtun fou add` and `xtun fou del`. */
 int model_port_add(struct model *model, const struct port_entry *entry, struct error *err);

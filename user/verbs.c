@@ -125,9 +125,9 @@ static const struct verb verbs[] = {
 	  .help = "receive tunnels on a device that no tunnel's `dev` or route names; xdp: "
 		  "before the stack sees them; forward: without it" },
 	{ .object = "detach",
-	  .synopsis = "[dev] DEV [tc]",
+	  .synopsis = "[dev] DEV [tc | xdp]",
 	  .edit = device_del,
-	  .help = "undo `xtun attach`" },
+	  .help = "undo `xtun attach`; xdp: leave the device attached at tc" },
 	{ .object = "dev",
 	  .name = "show",
 	  .aliases = "list lst",

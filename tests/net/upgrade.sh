@@ -11,10 +11,12 @@
 . "$(dirname "$0")/../lib.sh"
 
 gauge=$top/build/bench/gauge
-packets=${XTUN_UPGRADE_PACKETS:-$(quick 200000 4000)}
+packets=${XTUN_UPGRADE_PACKETS:-$(quick 200000 2000)}
 swaps=${XTUN_UPGRADE_SWAPS:-$(quick 4 1)}
 # Of one run of the generator, which sends until all is done.
 each=$((packets / 4 < 500000 ? packets / 4 : 500000))
+# Where softirqs may be left to a thread (kernels before 6.4), no more than a veth keeps waiting.
+[ -z "${XTUN_QUICK:-}" ] || each=192
 pins=/sys/fs/bpf/xtun-test-$$
 
 # setup WORDS... - the router, its tunnels, and xtun attached to eth0 and eth1 by WORDS
@@ -40,18 +42,17 @@ setup()
 	run xt r mirror add web dev eth0 egress to tap filter 'tcp port 80'
 }
 
-# The frame that comes in: UDP in IPv4 in IPv4
+# The frame that comes in: UDP in IPv4 (172.17.0.5, 172.16.0.7) in IPv4 (10.0.1.5, 10.0.1.1)
 frame_make()
 {
-	"$python" - "$(mac r eth0)" "$(mac g eth0)" >"$1" <<-'END'
-	import logging, sys
-	logging.getLogger("scapy").setLevel(logging.ERROR)
-	from scapy.layers.inet import IP, UDP
-	from scapy.layers.l2 import Ether
-	frame = Ether(dst=sys.argv[1], src=sys.argv[2]) / IP(src="10.0.1.5", dst="10.0.1.1") / \
-	    IP(src="172.17.0.5", dst="172.16.0.7") / UDP(sport=4000, dport=4001) / bytes(40)
-	sys.stdout.buffer.write(bytes(frame))
-	END
+	local words
+
+	words=$(mac r eth0)$(mac g eth0)0800
+	words+=45000058000100004004649c0a0001050a000101
+	words+=45000044000100004011227bac110005ac100007
+	words+=0fa00fa10030881f$(printf '%080d' 0)
+	"$python" -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.argv[1]))' \
+		"${words//:/}" >"$1"
 }
 
 # Frames until there are enough and nobody wants more; prints how many
@@ -59,8 +60,9 @@ send()
 {
 	local sent=0
 
+	# shellcheck disable=SC2046 # words
 	while [ ! -e "$tmp/enough" ] || [ "$sent" -lt "$packets" ]; do
-		on g chrt -f 1 "$gauge" send eth0 "$each" "$tmp/frame" >/dev/null || return
+		on g $(quick "chrt -f 1" "") "$gauge" send eth0 "$each" "$tmp/frame" >/dev/null || return
 		sent=$((sent + each))
 		echo "$sent" >"$tmp/sent"
 	done
@@ -114,9 +116,9 @@ unchanged()
 {
 	local before
 
-	before="$(xt r save)$(hooks r)$(ls "$(pin_dir r)")"
+	before="$(xt r save)$(hooks r | sed "s/:.*//")$(ls "$(pin_dir r)")"
 	run xt r upgrade
-	equal "save, hooks and pins" "$(xt r save)$(hooks r)$(ls "$(pin_dir r)")" "$before"
+	equal "save, hooks and pins" "$(xt r save)$(hooks r | sed "s/:.*//")$(ls "$(pin_dir r)")" "$before"
 }
 
 refusals()

@@ -211,8 +211,21 @@ refusals()
 	tunnel_ends
 	run xt b attach eth0 xdp
 	refused "eth0 is attached already" attach eth0 xdp generic
+	# XDP may go; what is needed at tc stays, and names who needs it.
+	xt b detach eth0 2>"$tmp/err" || die "detach"
+	holds "what it says" "$(cat "$tmp/err")" "eth0: XDP is detached; tc stays, which tunnels use: tun2"
+	equal "programs" "$(hooks b | grep -c "^eth0")" 1
+	refused "what tunnels attached goes with them: tun2" detach eth0
+	run xt b attach eth0
+	refused "eth0 is in use by tunnels, and stays attached as long as they are: tun2" detach eth0
+	refused "eth0 is attached already" attach eth0 tc
+	run xt b attach eth0 xdp
+	run xt b detach eth0 xdp
+	equal "save" "$(xt b save | grep -x 'attach eth0')" "attach eth0"
+	equal "programs" "$(hooks b | grep -c "^eth0")" 1
+	refused "xdp: eth0 is not attached at XDP" detach eth0 xdp
+	run xt b attach eth0 xdp
 	run xt b detach eth0
-	refused "what tunnels attached goes with them" detach eth0
 	run xt b tunnel change tun2 dev eth0
 	refused "goes with them: tun2" detach eth0
 	refused "tun2 carries a tunnel" attach tun2 xdp

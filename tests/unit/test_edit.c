@@ -125,7 +125,16 @@ TEST(edit_devices)
 	saved = fixture_save(&model);
 	assert_non_null(strstr(saved, "attach dev dev xdp generic forward\nattach eth1 xdp\n"));
 	free(saved);
+	assert_int_equal(fixture_line(&model, "attach eth0 xdp", &err), 0);
+	assert_int_equal(model.manual[0].flags, DEVICE_MANUAL | DEVICE_XDP);
+	assert_int_equal(fixture_line(&model, "detach eth0 xdp", &err), 0);
+	assert_int_equal(model.manual[0].flags, DEVICE_MANUAL);
+	assert_int_equal(fixture_line(&model, "detach dev eth0 tc", &err), -EBUSY);
+	assert_non_null(strstr(err.text, "eth0 is in use by tunnels, and stays attached as long as "
+					 "they are: new"));
+	assert_int_equal(fixture_line(&model, "tunnel del new", &err), 0);
 	assert_int_equal(fixture_line(&model, "detach dev eth0 tc", &err), 0);
+	assert_int_equal(model.manual_count, 3);
 	assert_int_equal(fixture_line(&model, "flush", &err), 0);
 	assert_int_equal(model.count, 0);
 	assert_int_equal(model.manual_count, 0);
@@ -222,7 +231,8 @@ static const struct bad {
 	  "attach: \"forward\": nothing more is expected here" },
 	{ "attach eth0 xdp forward native", STATUS_USAGE,
 	  "attach: \"native\": nothing more is expected here" },
-	{ "detach eth1 xdp", STATUS_USAGE, "detach: \"xdp\": nothing more is expected here" },
+	{ "detach eth1 generic", STATUS_USAGE,
+	  "detach: \"generic\": nothing more is expected here" },
 	{ "attach 1234567890123456", STATUS_USAGE, "attach: \"1234567890123456\": a name has" },
 	{ "restore", STATUS_USAGE, "restore: FILE is missing" },
 	{ "restore a b", STATUS_USAGE, "restore: \"b\": nothing more is expected here" },
@@ -268,6 +278,7 @@ static const struct bad {
 	{ "attach ppp0", STATUS_REFUSED, "attach: ppp0 is not an Ethernet device" },
 	{ "attach ours xdp", STATUS_REFUSED, "attach: xdp: ours carries a tunnel" },
 	{ "detach eth0", STATUS_REFUSED, "detach: eth0 was not attached by `xtun attach`" },
+	{ "detach eth0 xdp", STATUS_REFUSED, "detach: xdp: eth0 is not attached at XDP" },
 	{ "detach eth9", STATUS_REFUSED, "detach: there is no device \"eth9\"" },
 	{ "restore /nonexistent/file", STATUS_REFUSED,
 	  "restore: /nonexistent/file: No such file or directory" },
