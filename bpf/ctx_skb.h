@@ -36,6 +36,18 @@ static __always_inline bool ctx_holds(const ctx_t *ctx, __u32 len)
 	return len <= ctx->len;
 }
 
+/* What netfilter or a socket marked the packet with. */
+static __always_inline __u32 ctx_mark(const ctx_t *ctx)
+{
+	__u32 mark;
+
+	/* Spelled out as ctx_begin() is: the address of the field must not be taken. */
+	asm volatile("%0 = *(u32 *)(%1 + %2)"
+		     : "=r"(mark)
+		     : "r"(ctx), "i"(__builtin_offsetof(ctx_t, mark)));
+	return mark;
+}
+
 /* Bytes of payload per segment, 0 for a packet that is its own wire frame. */
 static __always_inline __u32 ctx_gso_size(const ctx_t *ctx)
 {
@@ -307,10 +319,12 @@ static __always_inline int ctx_redirect(__u32 ifindex, __u32 flags)
 	return bpf_redirect(ifindex, flags);
 }
 
-/* Send out of @ifindex to whatever next hop the kernel's route through it says; the neighbour is
- * resolved and kept. */
-static __always_inline int ctx_redirect_neigh(__u32 ifindex)
+/* Send out of @ifindex to @hop, or, where that has no family, to whatever next hop the kernel's
+ * route through it says; the neighbour is resolved and kept. */
+static __always_inline int ctx_redirect_neigh(__u32 ifindex, struct bpf_redir_neigh *hop)
 {
+	if (unlikely(hop->nh_family))
+		return bpf_redirect_neigh(ifindex, hop, sizeof(*hop), 0);
 	return bpf_redirect_neigh(ifindex, NULL, 0, 0);
 }
 

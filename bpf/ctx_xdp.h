@@ -30,6 +30,11 @@ static __always_inline __u32 ctx_len(ctx_t *ctx)
 	return bpf_xdp_get_buff_len(ctx);
 }
 
+static __always_inline __u32 ctx_mark(const ctx_t *ctx)
+{
+	return 0;
+}
+
 static __always_inline __u32 ctx_gso_size(const ctx_t *ctx)
 {
 	return 0;

@@ -155,7 +155,7 @@ static __noinline int encap_packet(ctx_t *ctx, const struct tunnel *t, struct cp
 	state->tx_packets++;
 	state->tx_bytes += in.len;
 	return likely(route.resolved) ? ctx_redirect(route.ifindex, 0)
-				      : ctx_redirect_neigh(route.ifindex);
+				      : ctx_redirect_neigh(route.ifindex, &route.hop);
 }
 
 /*
@@ -230,7 +230,7 @@ __noinline int encap_frame(ctx_t *ctx, const struct tunnel *t, struct cpu_state 
 	state->tx_packets++;
 	state->tx_bytes += in.len;
 	return likely(route.resolved) ? ctx_redirect(route.ifindex, 0)
-				      : ctx_redirect_neigh(route.ifindex);
+				      : ctx_redirect_neigh(route.ifindex, &route.hop);
 }
 
 /* The whole of encapsulation, counted. Returns the hook's verdict. */

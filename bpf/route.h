@@ -21,6 +21,8 @@ struct route {
 	bool resolved; /* answered: the cache has the Ethernet header */
 	__u32 ifindex;
 	__u32 mtu; /* of the outer packet, 0: not known */
+	struct bpf_redir_neigh hop; /* not resolved: the next hop; nh_family 0: as the kernel's
+				       routes say */
 };
 
 static __always_inline bool address_any(const union address *address)
@@ -46,6 +48,19 @@ static __always_inline __u32 route_path_mtu(__u32 id, const union address *remot
 	return mtu;
 }
 
+/* Whether the routes of @t depend on a mark. Kernels that cannot ask so have no such tunnel. */
+static __always_inline bool route_marked(const struct tunnel *t)
+{
+	return t->fwmark || t->flags & TUNNEL_MARK_INHERIT;
+}
+
+/* What the FIB found: the neighbour code would look it up once more, without the mark. */
+static __always_inline void route_hop(struct route *route, const struct bpf_fib_lookup *fib)
+{
+	route->hop.nh_family = fib->family;
+	__builtin_memcpy(route->hop.ipv6_nh, fib->ipv6_dst, sizeof(route->hop.ipv6_nh));
+}
+
 /*
  * Ask the FIB for the way to @cache->remote, from the view of a local sender: flowi_iif is the
  * loopback device, as in ip_route_output_key(). The helper wants forwarding enabled on the device
@@ -59,7 +74,8 @@ static __always_inline __u32 route_path_mtu(__u32 id, const union address *remot
 static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct route_cache *cache,
 				   struct route *route)
 {
-	bool ipv6 = t->family == FAMILY_IPV6, any;
+	bool ipv6 = t->family == FAMILY_IPV6, marked = route_marked(t), any;
+	__u32 flags = 0;
 	struct bpf_fib_lookup fib = {
 		.tot_len = 1, /* makes the helper report the route's MTU */
 		.ifindex = ROUTE_LOOPBACK,
@@ -82,17 +98,22 @@ static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct ro
 		fib.ipv4_dst = cache->remote.v4;
 	}
 	fib.l4_protocol = WIRE_IPPROTO_IPIP;
+	if (unlikely(marked)) {
+		fib.mark = t->flags & TUNNEL_MARK_INHERIT ? ctx_mark(ctx) : t->fwmark;
+		flags = BPF_FIB_LOOKUP_MARK;
+	}
 	any = address_any(&t->local);
 	/* BPF_FIB_LOOKUP_SRC is younger than the oldest kernel; the helper refuses flags that it
 	 * does not know. */
 	ret = -1;
 	if (any)
-		ret = bpf_fib_lookup(ctx, &fib, sizeof(fib), BPF_FIB_LOOKUP_SRC);
+		ret = bpf_fib_lookup(ctx, &fib, sizeof(fib), flags | BPF_FIB_LOOKUP_SRC);
 	if (ret < 0)
-		ret = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
+		ret = bpf_fib_lookup(ctx, &fib, sizeof(fib), flags);
 
 	route->resolved = false;
 	route->mtu = 0;
+	route->hop.nh_family = 0;
 	cache->source = any ? t->source : t->local;
 	if (any && ipv6 && fib.ipv6_src[0])
 		__builtin_memcpy(cache->source.v6, fib.ipv6_src, sizeof(fib.ipv6_src));
@@ -102,6 +123,8 @@ static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct ro
 	case BPF_FIB_LKUP_RET_SUCCESS:
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
 		route->ifindex = fib.ifindex;
+		if (unlikely(marked))
+			route_hop(route, &fib);
 		break;
 	case BPF_FIB_LKUP_RET_FWD_DISABLED:
 		route->ifindex = t->route;
@@ -112,6 +135,7 @@ static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct ro
 	}
 	if (t->link && route->ifindex != t->link) {
 		route->ifindex = t->link;
+		route->hop.nh_family = 0;
 		ret = BPF_FIB_LKUP_RET_NO_NEIGH;
 	}
 	if (!route->ifindex)
@@ -126,7 +150,9 @@ static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct ro
 		return 0;
 	}
 
-	cache->jiffies = bpf_jiffies64();
+	/* The next packet's mark may be another. */
+	if (likely(!(t->flags & TUNNEL_MARK_INHERIT)))
+		cache->jiffies = bpf_jiffies64();
 	/* The helper's 16 bits cannot hold the 65536 of the loopback device. */
 	cache->mtu = route_path_mtu(t->id, &cache->remote, fib.mtu_result ?: IPV4_LEN_MAX);
 	cache->ifindex = fib.ifindex;

@@ -68,6 +68,7 @@ enum tunnel_flags {
 	TUNNEL_PEERS_IPV6 = 1 << 19,
 
 	TUNNEL_DSCP_INHERIT = 1 << 20, /* incoming: the outer DSCP goes to the inner header */
+	TUNNEL_MARK_INHERIT = 1 << 21, /* routes are looked up with the inner packet's mark */
 
 	/* What a simple tunnel has none of, looked at in one step. */
 	TUNNEL_SPECIAL = TUNNEL_NO_REMOTE | TUNNEL_SHOWS_FLOW | TUNNEL_OVER_IPV6 | TUNNEL_OCSUM |
@@ -102,6 +103,7 @@ struct tunnel {
 	__u8 encap_limit; /* with TUNNEL_ENCAP_LIMIT */
 	__be32 ikey, okey;
 	__be32 flowlabel;  /* 0: of the inner flow */
+	__u32 fwmark;      /* routes to the remote are looked up with this mark */
 	__be16 sport;      /* of the wrap; 0: of the inner flow, in the range below */
 	__be16 dport;      /* of the wrap */
 	__u16 sport_min;   /* host byte order */
@@ -115,7 +117,7 @@ struct tunnel {
 	__u32 id;   /* index in `cpu_state`: the smallest number that no other tunnel has */
 	__u32 port; /* what it is found by */
 };
-_Static_assert(sizeof(struct tunnel) == 112, "struct tunnel is part of the layout");
+_Static_assert(sizeof(struct tunnel) == 116, "struct tunnel is part of the layout");
 
 /*
  * The fast way to a tunnel: one slot per port, looked at before the map. Of tunnels that share a

@@ -12,7 +12,8 @@ static const struct option_row option_rows[] = {
 	{ "-j", "print JSON" },
 	{ "-s", "with counters" },
 	{ "-d", "with details" },
-	{ "-4, -6", "the outer family, where the rest does not say it (fou)" },
+	{ "-4, -6, -f FAMILY",
+	  "the outer family, where the rest does not say it (fou, tunnels without a mode)" },
 };
 
 const struct option_row *option_row(size_t i)

@@ -6,7 +6,7 @@
 #include "output.h"
 #include "verbs.h"
 
-/* `NAME` or `name NAME`; @label is `name` or `dev`. */
+/* `NAME` or `name NAME`; @label is another word for `name`. */
 static int take_name(struct args *args, const char *label, const char **name, struct error *err)
 {
 	const char *word = args_next(args);
@@ -40,6 +40,8 @@ static int take_spec(struct args *args, struct tunnel_spec *spec, __u64 given, b
 {
 	int ret = args_keywords(args, tunnel_keywords, tunnel_keyword_count, spec, &given, err);
 
+	if (!ret && !spec->mode)
+		spec->mode = mode_of_name(spec->name, verbs_family);
 	if (!ret && fresh)
 		spec_defaults(spec, given);
 	return ret ?: spec_check(spec, given, err);
@@ -59,21 +61,13 @@ int tunnel_add(struct model *model, struct args *args, struct error *err)
 	return ret ?: model_add(model, &spec, err);
 }
 
-int tunnel_change(struct model *model, struct args *args, struct error *err)
+/* The rest of a command line that changes @entry, of which @spec is a copy. */
+static int entry_change(struct model *model, struct tunnel_entry *entry, struct tunnel_spec spec,
+			struct args *args, struct error *err)
 {
-	struct tunnel_entry *entry;
-	struct tunnel_spec spec;
-	const char *name;
-	int ret;
+	int ret = take_spec(args, &spec, 0, false, err);
 
-	ret = take_name(args, "name", &name, err);
-	if (ret)
-		return ret;
-	entry = tunnel_find(model, name, err);
-	if (!entry)
-		return -ENOENT;
-	spec = entry->spec;
-	ret = take_spec(args, &spec, 0, false, err);
+	spec.type = NULL; /* it points into the command line */
 	if (ret)
 		return ret;
 	if (strcmp(spec.mode->driver, entry->spec.mode->driver))
@@ -86,6 +80,25 @@ int tunnel_change(struct model *model, struct args *args, struct error *err)
 			err, -EBUSY,
 			"anchor: the device of a tunnel cannot become another; delete and add it");
 	return model_change(model, entry, &spec, err);
+}
+
+int tunnel_change(struct model *model, struct args *args, struct error *err)
+{
+	struct tunnel_entry *entry;
+	const char *name;
+	int ret;
+
+	ret = take_name(args, "name", &name, err);
+	if (ret)
+		return ret;
+	entry = tunnel_find(model, name, err);
+	return entry ? entry_change(model, entry, entry->spec, args, err) : -ENOENT;
+}
+
+int tunnel_sites(struct model *model, struct args *args, struct error *err)
+{
+	(void)model, (void)args;
+	return sites_refuse(err);
 }
 
 int tunnel_replace(struct model *model, struct args *args, struct error *err)
@@ -180,6 +193,33 @@ int link_add(struct model *model, struct args *args, struct error *err)
 	return ret ?: model_add(model, &spec, err);
 }
 
+int link_change(struct model *model, struct args *args, struct error *err)
+{
+	struct tunnel_entry *entry;
+	struct tunnel_spec spec;
+	const char *name;
+	int ret;
+
+	ret = take_name(args, "dev", &name, err);
+	if (ret)
+		return ret;
+	entry = tunnel_find(model, name, err);
+	if (!entry)
+		return -ENOENT;
+	if (!args->count || strcmp(*args->words, "type"))
+		return misuse(err,
+			      "`type TYPE` is expected behind the name; all else of a device is "
+			      "what `ip link` does");
+	spec = entry->spec;
+	ret = take_type(args, &spec, err);
+	if (ret)
+		return ret;
+	if (strcmp(spec.mode->driver, entry->spec.mode->driver))
+		return refuse(err, -EBUSY, "type: %s is of mode %s", name, entry->spec.mode->name);
+	spec.mode = entry->spec.mode;
+	return entry_change(model, entry, spec, args, err);
+}
+
 int link_del(struct model *model, struct args *args, struct error *err)
 {
 	struct tunnel_spec typed;
@@ -205,15 +245,16 @@ int link_del(struct model *model, struct args *args, struct error *err)
 	return tunnel_remove(model, entry, err);
 }
 
-int tunnel_show(const struct options *options, const struct state *state, const struct model *model,
-		struct args *args, struct error *err)
+/* Those @args name: one, or all. @label as in take_name(). */
+static int show(const struct options *options, const struct state *state, const struct model *model,
+		struct args *args, const char *label, struct error *err)
 {
 	const struct tunnel_entry *only = NULL;
 	const char *name;
 	int ret;
 
 	if (args->count) {
-		ret = take_name(args, "name", &name, err);
+		ret = take_name(args, label, &name, err);
 		ret = ret ?: args_end(args, err);
 		if (ret)
 			return ret;
@@ -222,4 +263,16 @@ int tunnel_show(const struct options *options, const struct state *state, const 
 			return -ENOENT;
 	}
 	return output_tunnels(options, state, model, only, err);
+}
+
+int tunnel_show(const struct options *options, const struct state *state, const struct model *model,
+		struct args *args, struct error *err)
+{
+	return show(options, state, model, args, "name", err);
+}
+
+int link_show(const struct options *options, const struct state *state, const struct model *model,
+	      struct args *args, struct error *err)
+{
+	return show(options, state, model, args, "dev", err);
 }

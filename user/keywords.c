@@ -24,6 +24,11 @@ static int mode_parse(void *into, const char *word, struct error *err)
 		spec->mode = mode;
 		return 0;
 	}
+	if (!strcmp(word, "vti") || !strcmp(word, "vti6") || !strcmp(word, "isatap"))
+		return misuse(err, "%s is not done: %s", word,
+			      *word == 'v' ? "it is for IPsec, which the kernel does"
+					   : "hosts find each other by `remote any` and peers or "
+					     "routes of a tunnel of mode sit");
 	if (spec->type)
 		return misuse(err, "type %s has no mode \"%s\"", spec->type, word);
 	near = args_nearest(word, mode_name);
@@ -116,6 +121,9 @@ static int ttl_parse(void *into, const char *word, struct error *err)
 	unsigned long ttl = 0;
 
 	(void)err;
+	/* Over IPv6 iproute2 says inherit with a zero, too. */
+	if (!strcmp(word, "0") && spec->mode && spec->mode->family == FAMILY_IPV6)
+		word = "inherit";
 	if (strcmp(word, "inherit") && parse_number(word, 1, 255, &ttl))
 		return -EINVAL;
 	spec->ttl = ttl;
@@ -143,8 +151,23 @@ static int hex_take(const char *word, unsigned long max, unsigned long *number)
 	return parse_number(text, 0, max, number);
 }
 
-/* As iproute2 reads and shows it: `inherit`, `inherit/X`, or X, a number in hexadecimal with or
- * without 0x. */
+/* The classes of RFC 2474, RFC 2597 and RFC 3246 as the file rt_dsfield of iproute2 calls them. */
+static int tos_named(const char *word, unsigned long *tos)
+{
+	if (!strncmp(word, "CS", 2) && word[2] >= '0' && word[2] <= '7' && !word[3])
+		*tos = (word[2] - '0') << 5;
+	else if (!strncmp(word, "AF", 2) && word[2] >= '1' && word[2] <= '4' && word[3] >= '1' &&
+		 word[3] <= '3' && !word[4])
+		*tos = (word[2] - '0') << 5 | (word[3] - '0') << 3;
+	else if (!strcmp(word, "EF"))
+		*tos = 0xb8;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+/* As iproute2 reads and shows it: `inherit`, `inherit/X`, or X, the name of a class or a number in
+ * hexadecimal with or without 0x. */
 static int tos_parse(void *into, const char *word, struct error *err)
 {
 	static const char inherit[] = "inherit";
@@ -158,7 +181,7 @@ static int tos_parse(void *into, const char *word, struct error *err)
 			return -EINVAL;
 	}
 	if (*word || !inherited) {
-		if (strlen(word) > 4 || hex_take(word, 255, &tos))
+		if (tos_named(word, &tos) && (strlen(word) > 4 || hex_take(word, 255, &tos)))
 			return -EINVAL;
 	}
 	if (tos & ECN_MASK)
@@ -496,6 +519,58 @@ static int encap_remcsum_parse(void *into, const char *word, struct error *err)
 			   "receivers; leave it out, `encap-csum` is the checksum that all know");
 }
 
+static int fwmark_parse(void *into, const char *word, struct error *err)
+{
+	struct tunnel_spec *spec = into;
+	unsigned long mark = 0;
+
+	(void)err;
+	if (!strcmp(word, "inherit")) {
+		spec->flags |= TUNNEL_MARK_INHERIT;
+	} else {
+		if (parse_number(word, 0, 0xffffffff, &mark))
+			return -EINVAL;
+		spec->flags &= ~TUNNEL_MARK_INHERIT;
+	}
+	spec->fwmark = mark;
+	return 0;
+}
+
+static int fwmark_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	if (spec->flags & TUNNEL_MARK_INHERIT)
+		return fputs("inherit", out) >= 0;
+	return spec->fwmark && fprintf(out, "0x%x", spec->fwmark) > 0;
+}
+
+static int noencap_parse(void *into, const char *word, struct error *err)
+{
+	(void)word;
+	return encap_parse(into, wraps[WRAP_NONE], err);
+}
+
+int sites_refuse(struct error *err)
+{
+	return misuse(err,
+		      "of ISATAP and 6rd nothing is done but 6to4 (2002::/16); for other prefixes "
+		      "there is `remote any` with peers");
+}
+
+static int sites_parse(void *into, const char *word, struct error *err)
+{
+	(void)into, (void)word;
+	return sites_refuse(err);
+}
+
+static int localremote_parse(void *into, const char *word, struct error *err)
+{
+	(void)into, (void)word;
+	return misuse(err, "a remote on this very host is not done: what the programs send leaves "
+			   "the host; give the other end a network namespace of its own");
+}
+
 static int external_parse(void *into, const char *word, struct error *err)
 {
 	(void)into, (void)word;
@@ -565,12 +640,12 @@ const struct keyword tunnel_keywords[] = {
 	{ .name = "tos",
 	  .aliases = "tclass dsfield",
 	  .value = "X|inherit[/X]",
-	  .expects = "00..fc, inherit or inherit/00..fc",
+	  .expects = "00..fc, a class (CS0..CS7, AF11..AF43, EF), inherit or inherit/00..fc",
 	  .bit = GIVEN_TOS,
 	  .parse = tos_parse,
 	  .print = tos_print,
-	  .help = "TOS of outer packets in hexadecimal; default 0; its ECN bits always follow RFC "
-		  "6040" },
+	  .help = "TOS of outer packets, in hexadecimal or a class (EF); default 0; its ECN bits "
+		  "always follow RFC 6040" },
 	{ .name = "pmtudisc",
 	  .bit = GIVEN_PMTUDISC,
 	  .parse = pmtudisc_parse,
@@ -701,6 +776,10 @@ const struct keyword tunnel_keywords[] = {
 	  .parse = encap_parse,
 	  .print = encap_print,
 	  .help = "wrap the payload in UDP; `xtun fou add` receives it" },
+	{ .name = "noencap",
+	  .bit = GIVEN_ENCAP,
+	  .parse = noencap_parse,
+	  .help = "no wrap (default)" },
 	{ .name = "encap-sport",
 	  .value = "N|auto",
 	  .expects = "1..65535 or auto",
@@ -716,13 +795,13 @@ const struct keyword tunnel_keywords[] = {
 	  .print = encap_dport_print,
 	  .help = "UDP destination port" },
 	{ .name = "encap-csum",
-	  .aliases = "encap-udp6-csum",
+	  .aliases = "encap-udp6-csum encap-csum6",
 	  .bit = GIVEN_ENCAP_CSUM,
 	  .parse = encap_csum_parse,
 	  .print = encap_csum_print,
 	  .help = "UDP checksums (default over IPv6)" },
 	{ .name = "noencap-csum",
-	  .aliases = "noencap-udp6-csum",
+	  .aliases = "noencap-udp6-csum noencap-csum6",
 	  .bit = GIVEN_ENCAP_CSUM,
 	  .parse = noencap_csum_parse,
 	  .print = noencap_csum_print,
@@ -735,6 +814,28 @@ const struct keyword tunnel_keywords[] = {
 	  .bit = GIVEN_ENCAP_REMCSUM,
 	  .parse = nothing_parse,
 	  .help = "no remote checksum offload (always)" },
+	{ .name = "fwmark",
+	  .value = "MARK|inherit",
+	  .expects = "a mark, 0..0xffffffff, or inherit",
+	  .bit = GIVEN_FWMARK,
+	  .parse = fwmark_parse,
+	  .print = fwmark_print,
+	  .help = "routes to the remote are looked up with this mark; inherit (over IPv6): with "
+		  "that "
+		  "of the inner packet (Linux 6.10)" },
+	{ .name = "isatap",
+	  .aliases = "prl-default prl-nodefault prl-delete 6rd-prefix 6rd-relay_prefix 6rd-reset",
+	  .bit = GIVEN_SITES,
+	  .parse = sites_parse,
+	  .help = "not supported" },
+	{ .name = "allow-localremote",
+	  .bit = GIVEN_LOCALREMOTE,
+	  .parse = localremote_parse,
+	  .help = "not supported" },
+	{ .name = "noallow-localremote",
+	  .bit = GIVEN_LOCALREMOTE,
+	  .parse = nothing_parse,
+	  .help = "the remote is another host (always)" },
 	{ .name = "external",
 	  .bit = GIVEN_EXTERNAL,
 	  .parse = external_parse,

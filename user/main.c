@@ -13,6 +13,20 @@ struct command_line {
 	struct args args;
 };
 
+/* `-f FAMILY`. Families other than those of tunnels are refused. */
+static int family_parse(struct command_line *line, const char *option, struct error *err)
+{
+	const char *word = args_next(&line->args);
+
+	if (word && !strcmp(word, "inet"))
+		verbs_family = FAMILY_IPV4;
+	else if (word && !strcmp(word, "inet6"))
+		verbs_family = FAMILY_IPV6;
+	else
+		return misuse(err, "%s: inet or inet6 is expected", option);
+	return 0;
+}
+
 /* `-n NS` and `-netns NS` take a value, so do `-b` and `-batch`; flags stand alone. Long spellings
  * as in iproute2. */
 static int options_parse(struct command_line *line, struct error *err)
@@ -33,7 +47,10 @@ static int options_parse(struct command_line *line, struct error *err)
 			verbs_family = FAMILY_IPV4;
 		else if (!strcmp(word, "-6"))
 			verbs_family = FAMILY_IPV6;
-		else if (name_in("n netns", name))
+		else if (name_in("f family", name)) {
+			if (family_parse(line, word, err))
+				return -1;
+		} else if (name_in("n netns", name))
 			value = &line->netns;
 		else if (name_in("b batch", name))
 			value = &line->batch;

@@ -140,7 +140,7 @@ static const struct mode modes[] = {
 		.family = FAMILY_IPV6,
 		.payload = PAYLOAD_GRE,
 		.inner = INNER_IPV4 | INNER_IPV6 | INNER_MPLS,
-		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV6 | GIVEN_WRAP | GIVEN_GRE,
+		.keywords = GIVEN_COMMON | GIVEN_IP6TNL | GIVEN_WRAP | GIVEN_GRE,
 	},
 	{
 		.name = "ip6gretap",
@@ -175,6 +175,19 @@ const struct mode *mode_named(const char *word)
 	for (i = 0; i < MODES; i++)
 		if (!strcmp(modes[i].name, word) || name_in(modes[i].aliases, word))
 			return &modes[i];
+	return NULL;
+}
+
+const struct mode *mode_of_name(const char *name, enum family family)
+{
+	static const char *const beginnings[] = { "gre", "ipip", "sit" };
+	size_t i;
+
+	if (family == FAMILY_IPV6)
+		return mode_named("ip6ip6");
+	for (i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
+		if (!strncmp(name, beginnings[i], strlen(beginnings[i])))
+			return mode_named(beginnings[i]);
 	return NULL;
 }
 
@@ -277,6 +290,10 @@ int spec_check(const struct tunnel_spec *spec, __u64 given, struct error *err)
 	if (spec->mode->family == FAMILY_IPV4 && spec->ttl && !(spec->flags & TUNNEL_DF))
 		return misuse(err, "nopmtudisc: a fixed ttl needs pmtudisc; add `ttl inherit` or "
 				   "leave nopmtudisc out");
+	if (spec->flags & TUNNEL_MARK_INHERIT && spec->mode->family == FAMILY_IPV4)
+		return misuse(err,
+			      "fwmark: inherit is for tunnels over IPv6; mode %s takes a number",
+			      spec->mode->name);
 	if (spec->flags & TUNNEL_IGNORE_DF && spec->flags & TUNNEL_DF)
 		return misuse(err, "ignore-df: needs nopmtudisc, or DF is set in all packets");
 	if (spec_segments(spec) && spec->anchor != ANCHOR_AUTO && !anchor_segments(spec->anchor))
@@ -370,6 +387,7 @@ void spec_to_record(const struct tunnel_spec *spec, struct tunnel *record)
 	record->ikey = spec->ikey;
 	record->okey = spec->okey;
 	record->flowlabel = spec->flowlabel;
+	record->fwmark = spec->fwmark;
 	record->sport = spec->sport;
 	record->dport = spec->dport;
 	record->ip_proto = outer_ip_proto(spec);
@@ -408,6 +426,7 @@ void spec_from_record(const struct tunnel *record, struct tunnel_spec *spec)
 	spec->ikey = record->ikey;
 	spec->okey = record->okey;
 	spec->flowlabel = record->flowlabel;
+	spec->fwmark = record->fwmark;
 	spec->sport = record->sport;
 	spec->dport = record->dport;
 	spec->flags = record->flags & ~(TUNNEL_ANCHOR_CHOSEN | TUNNEL_NO_REMOTE |

@@ -42,14 +42,17 @@ enum given {
 	GIVEN_EXTERNAL = 1 << 25,
 	GIVEN_SOURCE_CHECK = 1 << 26,
 	GIVEN_DSCP = 1 << 27,
+	GIVEN_FWMARK = 1 << 28,
+	GIVEN_LOCALREMOTE = 1 << 29,
+	GIVEN_SITES = 1 << 30, /* no mode has it */
 
 	/* Every mode has these. */
 	GIVEN_COMMON = GIVEN_MODE | GIVEN_LOCAL | GIVEN_REMOTE | GIVEN_DEV | GIVEN_TTL | GIVEN_TOS |
-		       GIVEN_ANCHOR | GIVEN_EXTERNAL | GIVEN_SOURCE_CHECK,
+		       GIVEN_ANCHOR | GIVEN_EXTERNAL | GIVEN_SOURCE_CHECK | GIVEN_FWMARK,
 	GIVEN_WRAP = GIVEN_ENCAP | GIVEN_ENCAP_SPORT | GIVEN_ENCAP_DPORT | GIVEN_ENCAP_CSUM |
 		     GIVEN_ENCAP_REMCSUM,
 	GIVEN_OVER_IPV4 = GIVEN_PMTUDISC | GIVEN_IGNORE_DF,
-	GIVEN_OVER_IPV6 = GIVEN_FLOWLABEL | GIVEN_ENCAPLIMIT,
+	GIVEN_OVER_IPV6 = GIVEN_FLOWLABEL | GIVEN_ENCAPLIMIT | GIVEN_LOCALREMOTE,
 	GIVEN_IP6TNL = GIVEN_OVER_IPV6 | GIVEN_DSCP,
 	GIVEN_GRE = GIVEN_KEY | GIVEN_IKEY | GIVEN_OKEY | GIVEN_CSUM | GIVEN_ICSUM | GIVEN_OCSUM |
 		    GIVEN_SEQ | GIVEN_ISEQ | GIVEN_OSEQ,
@@ -89,6 +92,7 @@ struct tunnel_spec {
 	__u32 flags;       /* enum tunnel_flags, but TUNNEL_ANCHOR_CHOSEN */
 	__be32 ikey, okey; /* 0 without TUNNEL_IKEY and TUNNEL_OKEY */
 	__be32 flowlabel;
+	__u32 fwmark;        /* without TUNNEL_MARK_INHERIT */
 	__be16 sport, dport; /* of the wrap; sport 0: of the flow */
 	enum anchor_kind anchor;
 };
@@ -97,12 +101,19 @@ struct tunnel_spec {
 extern const struct keyword tunnel_keywords[];
 extern const size_t tunnel_keyword_count;
 
+/* Refuse the words of ISATAP and 6rd. */
+int sites_refuse(struct error *err);
+
 /* Row @i of the modes, NULL behind the last. */
 const struct mode *mode_row(size_t i);
 
 /* The mode that `type TYPE`, or `type TYPE mode VARIANT`, means in the words of `ip link`; NULL:
  * none. */
 const struct mode *mode_of_type(const char *type, const char *variant);
+
+/* The mode that `ip tunnel add NAME` means without `mode`: over IPv6 IPv6 in IPv6, over IPv4 what
+ * the name begins with. NULL: the name says nothing. */
+const struct mode *mode_of_name(const char *name, enum family family);
 
 /* The mode whose name or other spelling is @word, NULL: none. */
 const struct mode *mode_named(const char *word);

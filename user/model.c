@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe.h"
 #include "model_peers.h"
 
 static int link_by_ifindex(const void *key, const void *element)
@@ -350,6 +351,17 @@ static int spec_find_dev(const struct model *model, struct tunnel_spec *spec, st
 	return 0;
 }
 
+/* What not every kernel can do. */
+static int spec_feasible(const struct tunnel_spec *spec, struct error *err)
+{
+	if ((spec->fwmark || spec->flags & TUNNEL_MARK_INHERIT) && !kernel_looks_up_marks())
+		return refuse(
+			err, -EOPNOTSUPP,
+			"fwmark: this kernel lets no program look routes up by mark; Linux 6.10 "
+			"does");
+	return 0;
+}
+
 /* The kernel's drivers refuse a second tunnel with the same ends and key; no packet would ever
  * reach it. */
 static int spec_unique(const struct model *model, const struct tunnel_spec *spec,
@@ -395,7 +407,8 @@ int model_add(struct model *model, const struct tunnel_spec *spec, struct error 
 	if (link && !model_owns(model, link->ifindex) && link->group != ANCHOR_UNFINISHED)
 		return refuse(err, -EEXIST, "the name %s is taken by a device that is not xtun's",
 			      spec->name);
-	ret = spec_find_dev(model, &entry.spec, err);
+	ret = spec_feasible(&entry.spec, err);
+	ret = ret ?: spec_find_dev(model, &entry.spec, err);
 	ret = ret ?: spec_unique(model, &entry.spec, NULL, err);
 	return ret ?: model_append(model, &entry, err);
 }
@@ -419,7 +432,8 @@ int model_change(struct model *model, struct tunnel_entry *old, const struct tun
 	for (under = entry_under(model, &entry); under; under = entry_under(model, under))
 		if (under == old)
 			return refuse(err, -ELOOP, "dev: %s would run inside itself", spec->name);
-	ret = spec_find_dev(model, &entry.spec, err);
+	ret = spec_feasible(&entry.spec, err);
+	ret = ret ?: spec_find_dev(model, &entry.spec, err);
 	ret = ret ?: spec_unique(model, &entry.spec, old, err);
 	ret = ret ?: peers_allowed(old, &entry.spec, err);
 	if (!ret)

@@ -505,7 +505,7 @@ static int route_parse(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-int netlink_route(int af, const union address *dst, const union address *src, __u32 oif,
+int netlink_route(int af, const union address *dst, const union address *src, __u32 oif, __u32 mark,
 		  struct route_reply *reply)
 {
 	char buffer[REQUEST_MAX];
@@ -524,6 +524,8 @@ int netlink_route(int af, const union address *dst, const union address *src, __
 	}
 	if (oif)
 		mnl_attr_put_u32(request, RTA_OIF, oif);
+	if (mark)
+		mnl_attr_put_u32(request, RTA_MARK, mark);
 	err = nl_talk(request, route_parse, &found);
 	if (!err)
 		*reply = found;

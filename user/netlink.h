@@ -82,9 +82,9 @@ struct route_reply {
 	bool local; /* the destination is an address of this host */
 };
 
-/* Route of a packet of family @af to @dst from @src (NULL: any) out of @oif (0: any). -ENETUNREACH
- * when there is none. */
-int netlink_route(int af, const union address *dst, const union address *src, __u32 oif,
+/* Route of a packet of family @af and mark @mark to @dst from @src (NULL: any) out of @oif (0:
+ * any). -ENETUNREACH when there is none. */
+int netlink_route(int af, const union address *dst, const union address *src, __u32 oif, __u32 mark,
 		  struct route_reply *reply);
 
 #endif

@@ -78,8 +78,9 @@ static struct route_reply route_now(const struct tunnel_spec *spec)
 	/* A local address that the host does not have (yet) makes the kernel refuse the question.
 	 */
 	if (spec->remote.af != AF_UNSPEC &&
-	    netlink_route(af, &spec->remote.address, local, spec->link, &reply) && local)
-		netlink_route(af, &spec->remote.address, NULL, spec->link, &reply);
+	    netlink_route(af, &spec->remote.address, local, spec->link, spec->fwmark, &reply) &&
+	    local)
+		netlink_route(af, &spec->remote.address, NULL, spec->link, spec->fwmark, &reply);
 	return reply;
 }
 

@@ -46,11 +46,24 @@ static const struct verb verbs[] = {
 	  .edit = link_add,
 	  .help = "tunnel add in the word order of `ip link`" },
 	{ .object = "link",
+	  .name = "change",
+	  .aliases = "set",
+	  .synopsis = "[dev] NAME type MODE",
+	  .tunnel_keywords = true,
+	  .edit = link_change,
+	  .help = "tunnel change in the word order of `ip link`" },
+	{ .object = "link",
 	  .name = "del",
 	  .aliases = "delete",
 	  .synopsis = "[dev] NAME [type MODE]",
 	  .edit = link_del,
 	  .help = "tunnel del in the word order of `ip link`" },
+	{ .object = "link",
+	  .name = "show",
+	  .aliases = "list lst",
+	  .synopsis = "[[dev] NAME]",
+	  .show = link_show,
+	  .help = "tunnel show" },
 	{ .object = "fou",
 	  .name = "add",
 	  .synopsis = "port N {ipproto P|gue} [-6]",
@@ -174,6 +187,9 @@ static const struct verb verbs[] = {
 /* In a journal alone: no help tells of it. */
 static const struct verb journal_verb = { .object = "peer-table", .edit = peer_recall };
 
+/* What iproute2 has: refused in words. */
+static const struct verb sites_verb = { .object = "tunnel", .name = "6rd", .edit = tunnel_sites };
+
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 
 const struct verb *verb_row(size_t i)
@@ -216,6 +232,19 @@ static const struct verb *verb_unknown(const char *word, const char *of, const c
 	return NULL;
 }
 
+/* `OBJECT help`, whatever follows, is `help OBJECT`. */
+static const struct verb *verb_help(const char *object, struct args *args)
+{
+	static char *words[1];
+	size_t i = 0;
+
+	words[0] = (char *)object;
+	*args = (struct args){ 1, words };
+	while (strcmp(verbs[i].object, "help"))
+		i++;
+	return &verbs[i];
+}
+
 const struct verb *verb_find(struct args *args, struct error *err)
 {
 	const char *object = args_next(args), *name;
@@ -237,6 +266,10 @@ const struct verb *verb_find(struct args *args, struct error *err)
 	if (!known)
 		return verb_unknown(object, NULL, args_nearest(object, object_name), err);
 	name = args_next(args) ?: "show";
+	if (!strcmp(name, "help"))
+		return verb_help(object, args);
+	if (!strcmp(object, sites_verb.object) && name_in("6rd prl", name))
+		return &sites_verb;
 	for (i = 0; i < VERBS; i++)
 		if (!strcmp(verbs[i].object, object) &&
 		    (!strcmp(verbs[i].name, name) || name_in(verbs[i].aliases, name)))

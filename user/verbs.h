@@ -71,8 +71,12 @@ int tunnel_replace(struct model *model, struct args *args, struct error *err);
 int tunnel_del(struct model *model, struct args *args, struct error *err);
 int tunnel_show(const struct options *options, const struct state *state, const struct model *model,
 		struct args *args, struct error *err);
+int tunnel_sites(struct model *model, struct args *args, struct error *err);
 int link_add(struct model *model, struct args *args, struct error *err);
+int link_change(struct model *model, struct args *args, struct error *err);
 int link_del(struct model *model, struct args *args, struct error *err);
+int link_show(const struct options *options, const struct state *state, const struct model *model,
+	      struct args *args, struct error *err);
 
 /* cmd_device.c */
 int device_add(struct model *model, struct args *args, struct error *err);

@@ -183,7 +183,7 @@ completion_words()
 	-j tunnel |add change replace del show
 	-b file -n blue tunnel |add change replace del show
 	tunnel d|del
-	link |add del
+	link |add change del show
 	dev |show
 	tunnel add t1 nop|nopmtudisc
 	tunnel add t1 mode |$("$XTUN" help modes | sed 's/^ *\([^ ]*\).*/\1/' | tr '\n' ' ' | sed 's/ $//')

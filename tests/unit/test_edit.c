@@ -156,7 +156,7 @@ static const struct bad {
 	{ "tunnel ad t3", STATUS_USAGE, "tunnel: \"ad\" is no verb of it; did you mean add?" },
 	{ "tunnel dle t3", STATUS_USAGE, "tunnel: \"dle\" is no verb of it; did you mean del?" },
 	{ "tunnel explode", STATUS_USAGE, "tunnel: \"explode\" is no verb of it; see `xtun help`" },
-	{ "link chnge t3", STATUS_USAGE, "link: \"chnge\" is no verb of it; see `xtun help`" },
+	{ "link chnge t3", STATUS_USAGE, "link: \"chnge\" is no verb of it; did you mean change?" },
 	/* keywords */
 	{ "tunnel add t3 mod ipip", STATUS_USAGE,
 	  "tunnel add: \"mod\" is no keyword here; did you mean mode?" },
@@ -203,7 +203,8 @@ static const struct bad {
 	{ "tunnel add t3 mode ipip hlim 0", STATUS_USAGE,
 	  "tunnel add: hlim: \"0\" is not 1..255 or inherit" },
 	{ "tunnel add t3 mode ipip tos 100", STATUS_USAGE,
-	  "tunnel add: tos: \"100\" is not 00..fc, inherit or inherit/00..fc" },
+	  "tunnel add: tos: \"100\" is not 00..fc, a class (CS0..CS7, AF11..AF43, EF), inherit or "
+	  "inherit/00..fc" },
 	{ "tunnel add t3 mode ipip tos 3", STATUS_USAGE, "tunnel add: tos: \"3\" has ECN bits" },
 	{ "tunnel add t3 mode ipip anchor vet", STATUS_USAGE,
 	  "tunnel add: anchor: \"vet\" is not a kind of anchor; did you mean veth?" },

@@ -56,6 +56,7 @@ static const struct {
 	{ "encap-dport", "7", "encap fou" },
 	{ "encap-csum", "", "encap fou encap-dport 5555" },
 	{ "noencap-csum", "", "encap fou encap-dport 5555" },
+	{ "fwmark", "0x10", "" },
 	{ "anchor", "veth", "" },
 };
 
@@ -76,8 +77,9 @@ TEST(keywords_of_modes)
 			for (k = 0; k < ARRAY_SIZE(samples); k++)
 				if (!strcmp(samples[k].keyword, row->name))
 					value = samples[k].value, beside = samples[k].beside;
-			if (!value || row->bit == GIVEN_EXTERNAL ||
-			    !strcmp(row->name, "encap-remcsum"))
+			if (!value || row->bit == GIVEN_EXTERNAL || row->bit == GIVEN_SITES ||
+			    !strcmp(row->name, "encap-remcsum") ||
+			    !strcmp(row->name, "allow-localremote"))
 				continue;
 			if (!*value && row->value)
 				fail_msg("no value of %s is tried", row->name);

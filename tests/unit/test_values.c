@@ -41,6 +41,11 @@ static const struct value {
 	{ "tos", "inherit/b8", "inherit/0xb8" },
 	{ "tos", "inherit/0x10", "inherit/0x10" },
 	{ "tos", "inherit/0", "inherit" },
+	{ "tos", "CS0", NULL },
+	{ "tos", "CS7", "0xe0" },
+	{ "tos", "AF11", "0x28" },
+	{ "tos", "AF43", "0x98" },
+	{ "tos", "inherit/EF", "inherit/0xb8" },
 	{ "pmtudisc", NULL, NULL },
 	{ "nopmtudisc", NULL, "" },
 	{ "mode", "mplsip", "mplsip" },
@@ -109,6 +114,12 @@ static const struct value {
 	{ "encap-csum", NULL, "" },
 	{ "noencap-csum", NULL, NULL },
 	{ "noencap-remcsum", NULL, NULL },
+	{ "noencap", NULL, NULL },
+	{ "fwmark", "0", NULL },
+	{ "fwmark", "16", "0x10" },
+	{ "fwmark", "0xffffffff", "0xffffffff" },
+	{ "fwmark", "inherit", "inherit" },
+	{ "noallow-localremote", NULL, NULL },
 	{ "anchor", "auto", NULL },
 	{ "anchor", "dummy", "dummy" },
 	{ "anchor", "ifb", "ifb" },
@@ -128,7 +139,7 @@ static const struct keyword *keyword(const char *name)
 }
 
 /* Keywords that are there to be refused in words of their own. */
-static const char *const never[] = { "encap-remcsum", "external" };
+static const char *const never[] = { "encap-remcsum", "external", "isatap", "allow-localremote" };
 
 /* A mode that has a keyword. */
 static const struct mode *mode_with(const struct keyword *row)
@@ -288,6 +299,14 @@ TEST(values_refused)
 		{ "tos", "inherit/3" },
 		{ "tos", "inherit/100" },
 		{ "tos", "inherit/inherit" },
+		{ "tos", "CS8" },
+		{ "tos", "AF14" },
+		{ "tos", "AF51" },
+		{ "tos", "AF" },
+		{ "tos", "EFF" },
+		{ "fwmark", "0x100000000" },
+		{ "fwmark", "-1" },
+		{ "fwmark", "0x10/0xff" },
 		{ "mode", "ip6tnl/any" },
 		{ "mode", "tap" },
 		{ "key", "" },
