@@ -6,13 +6,6 @@
 #include "frame.h"
 #include "maps.h"
 
-/* What encapsulation has to know of a copy; 0 for what is none. */
-enum copy {
-	COPY = 1 << 0, /* nobody is to be told of its troubles: who sent the frame knows nothing */
-	COPY_TRUNCATED = 1 << 1, /* it is not the whole frame */
-	COPY_EGRESS = 1 << 2,    /* the frame was leaving its device */
-};
-
 /*
  * Cut the copy to @len bytes. The kernel cuts no packet before the end of its IP header where it
  * has noted that: the second best is then behind one of IPv4, IPv6, or IPv4 with options.

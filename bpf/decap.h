@@ -265,6 +265,8 @@ __noinline int decap_frame(ctx_t *ctx, const struct endpoint *end, const struct 
 		return REFUSE(payload_length);
 	err = h->wrap ? wrap_check(ctx, h) : 0;
 	err = err ?: payload_check(ctx, end, h);
+	if (h->erspan)
+		err = err ?: erspan_arrive(ctx, end, h);
 	err = err ?: frame_tos(ctx, h, outer);
 	err = err ?: frame_pop(ctx, h, outer >> 8 == FAMILY_IPV6);
 	if (unlikely(err))
@@ -316,13 +318,16 @@ __noinline int decap4(ctx_t *ctx)
 	key.keyed = !!(h.gre_flags & GRE_KEY);
 	key.ip_proto = headers_announced(&h);
 	end = endpoint4_find(ctx, &key);
-	if (unlikely(!end && h.kind == INNER_ETHERNET)) {
-		/* Without a tunnel for frames it is a wrong packet of one that has others. */
+	if (unlikely(h.kind == INNER_ETHERNET) &&
+	    (!end || (h.erspan && end->flags & ENDPOINT_CLAIM))) {
 		key.local = local;
 		key.remote = remote;
 		key.keyed = !!(h.gre_flags & GRE_KEY);
+		/* Without a tunnel for frames it is a wrong packet of one that has others. */
 		key.ip_proto = h.ip_proto;
-		end = endpoint4_search(ctx, &key);
+		if (h.erspan) /* Who has no session takes all. */
+			headers_any_session(&key.key, &key.keyed, &key.ip_proto);
+		end = endpoint4_search(ctx, &key) ?: end;
 	}
 	if (!end)
 		return CTX_NEXT;
@@ -392,16 +397,20 @@ __noinline int decap6(ctx_t *ctx)
 	    payload_read(ctx, &h))
 		return CTX_NEXT;
 	key.key = h.key;
+	key.keyed = h.erspan > 1;
 	key.ip_proto = headers_announced(&h);
 	end = endpoint6_find(ctx, &key);
-	if (unlikely(!end && h.kind == INNER_ETHERNET)) {
+	if (unlikely(h.kind == INNER_ETHERNET) &&
+	    (!end || (h.erspan && end->flags & ENDPOINT_CLAIM))) {
 		ends = ctx_at(ctx, WIRE_ETH_HLEN + 8, 32);
 		if (!ends)
 			return CTX_NEXT;
 		address6_copy(key.remote, ends);
 		address6_copy(key.local, ends + 16);
 		key.ip_proto = h.ip_proto;
-		end = endpoint6_search(ctx, &key);
+		if (h.erspan)
+			headers_any_session(&key.key, &key.keyed, &key.ip_proto);
+		end = endpoint6_search(ctx, &key) ?: end;
 	}
 	if (!end)
 		return CTX_NEXT;

@@ -4,6 +4,7 @@
 #define XTUN_ENCAP_H
 
 #include "copy.h"
+#include "erspan.h"
 #include "frame.h"
 #include "icmp.h"
 #include "maps.h"
@@ -167,8 +168,8 @@ __noinline int encap_frame(ctx_t *ctx, const struct tunnel *t, struct cpu_state 
 {
 	struct inner_packet in = {};
 	struct frame frame = {};
+	__u32 hlen, plain = 0;
 	struct route route;
-	__u32 hlen;
 	int err;
 
 	if (!t || !state || !verdict)
@@ -178,6 +179,13 @@ __noinline int encap_frame(ctx_t *ctx, const struct tunnel *t, struct cpu_state 
 		if (err < 0)
 			return err;
 		in.copy = err;
+	}
+	if (t->flags & TUNNEL_TRUNCATE) {
+		err = erspan_fit(ctx, t);
+		if (err < 0)
+			return err;
+		in.copy |= err & ERSPAN_CUT;
+		plain = err & ERSPAN_PLAIN;
 	}
 	err = frame_read(ctx, &in);
 	if (unlikely(err))
@@ -192,15 +200,25 @@ __noinline int encap_frame(ctx_t *ctx, const struct tunnel *t, struct cpu_state 
 	route.tos = t->flags & TUNNEL_TOS_INHERIT && in.kind ? in.tos : t->tos;
 	if (likely(!(t->flags & TUNNEL_TOS_PLAIN)))
 		route.tos = ecn_encap(route.tos, in.tos);
+	/* Without a branch, which the verifier would follow to the end. */
+	in.limited &= ~plain;
+	route.tos &= plain - 1;
 	err = route_find(ctx, t, &state->route, &route);
 	if (unlikely(err))
 		return err;
 	hlen = t->hlen + in.frame_hlen - WIRE_ETH_HLEN;
-	if (unlikely(in.limited) && !(t->flags & TUNNEL_ENCAP_LIMIT))
-		hlen += IPV6_LIMIT_HLEN;
-	if (unlikely(route.mtu && inner_wire_len(ctx, &in, route.mtu - hlen) + hlen > route.mtu))
-		return in.copy ? REFUSE(too_big)
-			       : encap_too_big(ctx, t, &in, route.mtu - hlen, verdict);
+	if (unlikely(in.limited != !!(t->flags & TUNNEL_ENCAP_LIMIT)))
+		hlen += in.limited ? IPV6_LIMIT_HLEN : -IPV6_LIMIT_HLEN;
+	if (unlikely(route.mtu && inner_wire_len(ctx, &in, route.mtu - hlen) + hlen > route.mtu)) {
+		if (!(in.copy & COPY))
+			return encap_too_big(ctx, t, &in, route.mtu - hlen, verdict);
+		if (!(t->flags & TUNNEL_TRUNCATE) || route.mtu < hlen)
+			return REFUSE(too_big);
+		in.copy |= COPY_TRUNCATED;
+		err = erspan_cut(ctx, route.mtu - hlen + in.frame_hlen);
+		if (err)
+			return err;
+	}
 
 	err = frame_take(ctx, &frame);
 	if (unlikely(err))
@@ -209,6 +227,9 @@ __noinline int encap_frame(ctx_t *ctx, const struct tunnel *t, struct cpu_state 
 	hlen += frame.hlen - in.frame_hlen;
 	in.frame_hlen = frame.hlen;
 	in.len = ctx_len(ctx) - WIRE_ETH_HLEN;
+	if (t->payload == PAYLOAD_ERSPAN)
+		in.says = erspan_facts(ctx, t, in.copy | in.kind << 8, frame.tags[0],
+				       frame.hlen - WIRE_ETH_HLEN);
 	/* No other kind of packet may be encapsulated, but it does not matter what is behind. */
 	if (unlikely(!frame_kind(ctx_eth_proto(ctx)))) {
 		if (ctx_gso_size(ctx))

@@ -115,7 +115,7 @@ static __always_inline const struct endpoint *endpoint6_any_local(ctx_t *ctx,
 /* As endpoint6_find(), for endpoints that are not in the slot of their addresses. */
 static __noinline const struct endpoint *endpoint6_search(ctx_t *ctx, struct endpoint6_key *key)
 {
-	bool gre = key->ip_proto == WIRE_IPPROTO_GRE;
+	bool gre = key->ip_proto == WIRE_IPPROTO_GRE || key->ip_proto == WIRE_IPPROTO_TEST;
 	const struct endpoint *end, *claim = NULL;
 	__be32 remote[4];
 	__u32 shapes;

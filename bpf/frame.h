@@ -47,7 +47,7 @@ static __always_inline int frame_read(ctx_t *ctx, struct inner_packet *in)
 		in->flow = 0;
 		err = 0;
 	}
-	in->eth_proto = bpf_htons(WIRE_ETH_P_TEB);
+	in->says = bpf_htons(WIRE_ETH_P_TEB);
 	in->frame_hlen = WIRE_ETH_HLEN;
 	if (unlikely(ctx_tagged(ctx)))
 		in->frame_hlen += FRAME_TAG;

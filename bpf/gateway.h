@@ -85,7 +85,7 @@ static __always_inline int gateway_read4(ctx_t *ctx, struct gateway_packet *pack
 	    checksum_fold(ipv4_sum(ip)))
 		return -1;
 	packet->in.len = len;
-	packet->in.eth_proto = bpf_htons(WIRE_ETH_P_IP);
+	packet->in.says = bpf_htons(WIRE_ETH_P_IP);
 	packet->in.kind = INNER_IPV4;
 	packet->in.tos = ip->tos;
 	packet->in.ttl = ip->ttl - 1;
@@ -120,7 +120,7 @@ static __always_inline int gateway_read6(ctx_t *ctx, struct gateway_packet *pack
 	    (word[6] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000))
 		return -1;
 	packet->in.len = bpf_ntohs(ip->payload_len) + IPV6_HLEN;
-	packet->in.eth_proto = bpf_htons(WIRE_ETH_P_IPV6);
+	packet->in.says = bpf_htons(WIRE_ETH_P_IPV6);
 	packet->in.kind = INNER_IPV6;
 	packet->in.tos = ipv6_tos(ip);
 	packet->in.ttl = ip->hop_limit - 1;
@@ -338,7 +338,7 @@ static __always_inline int gateway_send(ctx_t *ctx, const struct gateway_route *
 	if (!eth)
 		return CTX_DROP;
 	__builtin_memcpy(eth, route->eth, sizeof(route->eth));
-	eth->h_proto = packet->in.eth_proto;
+	eth->h_proto = packet->in.says;
 	return ctx_redirect(route->ifindex, 0);
 }
 

@@ -18,7 +18,9 @@ struct headers {
 	__u8 ip_proto; /* what announces the payload */
 	__u8 kind;     /* of the inner packet, one of enum inner; 0: unknown */
 	__u8 inside;   /* of a frame: what IP packet is in it, 0: none */
-	int refusal;   /* why the packet is to be dropped if it is ours, 0: not known yet */
+	__u8 erspan;   /* version of ERSPAN and 1 more, 0: none */
+	__u8 pad[3];
+	int refusal; /* why the packet is to be dropped if it is ours, 0: not known yet */
 };
 
 /*
@@ -37,7 +39,17 @@ static __always_inline int headers_frame(ctx_t *ctx, struct headers *h)
 /* The payload's number in the key of an endpoint. */
 static __always_inline __u8 headers_announced(const struct headers *h)
 {
-	return unlikely(h->kind == INNER_ETHERNET) ? WIRE_IPPROTO_ETHERNET : h->ip_proto;
+	if (likely(h->kind != INNER_ETHERNET))
+		return h->ip_proto;
+	return h->erspan ? WIRE_IPPROTO_TEST : WIRE_IPPROTO_ETHERNET;
+}
+
+/* The key of an endpoint that takes ERSPAN of all sessions. */
+static __always_inline void headers_any_session(__be32 *key, __u8 *keyed, __u8 *announced)
+{
+	*key = 0;
+	*keyed = 0;
+	*announced = WIRE_IPPROTO_TEST;
 }
 
 #endif

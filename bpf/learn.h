@@ -63,7 +63,7 @@ __noinline int learn4(ctx_t *ctx)
 		return 0;
 	if (payload_read(ctx, &h))
 		return 0;
-	key.ip_proto = h.ip_proto;
+	key.ip_proto = headers_announced(&h);
 	key.key = h.key;
 	key.keyed = !!(h.gre_flags & GRE_KEY);
 	path.remote.v4 = key.remote;
@@ -124,8 +124,9 @@ __noinline int learn6(ctx_t *ctx)
 		return 0;
 	if (payload_read(ctx, &h))
 		return 0;
-	key.ip_proto = h.ip_proto;
+	key.ip_proto = headers_announced(&h);
 	key.key = h.key;
+	key.keyed = h.erspan > 1;
 	__builtin_memcpy(path.remote.v6, key.remote, sizeof(key.remote));
 	__builtin_memcpy(local, key.local, sizeof(local));
 	end = bpf_map_lookup_elem(&endpoints6, &key);

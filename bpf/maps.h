@@ -49,6 +49,14 @@ struct {
 	__type(value, struct sequence);
 } sequences SEC(".maps");
 
+/* Whoever sends in many names loses the sessions that were quiet for the longest time. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_SESSIONS);
+	__type(key, struct session_key);
+	__type(value, struct session);
+} sessions SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, MAX_TUNNELS);

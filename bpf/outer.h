@@ -97,7 +97,7 @@ static __always_inline int ipv6_write(ctx_t *ctx, void *to, const struct tunnel 
 
 /* The headers between the outer IP header and the inner packet, but for checksums. @kind_at: the
  * kind of that, and where the outer IP header ends, from bit 8 on. */
-__noinline int outer_write_rest(ctx_t *ctx, const struct tunnel *t, __u32 kind_at, __u32 eth_proto,
+__noinline int outer_write_rest(ctx_t *ctx, const struct tunnel *t, __u32 kind_at, __u32 says,
 				__u32 hash)
 {
 	__u32 at = kind_at >> 8;
@@ -112,7 +112,7 @@ __noinline int outer_write_rest(ctx_t *ctx, const struct tunnel *t, __u32 kind_a
 			return err;
 		at += UDP_HLEN + (t->wrap == WRAP_GUE ? GUE_HLEN : 0);
 	}
-	return payload_write(ctx, t, at, eth_proto);
+	return payload_write(ctx, t, at, says);
 }
 
 /* Fill in the checksums that cover the inner packet, the innermost first. Returns 0 or a refusal.
@@ -166,7 +166,7 @@ static __always_inline int outer_write(ctx_t *ctx, const struct tunnel *t,
 		return 0;
 	err = outer_write_rest(ctx, t,
 			       in->kind | (WIRE_ETH_HLEN + outer_ip_hlen(t, in->limited)) << 8,
-			       in->eth_proto, in->hash);
+			       in->says, in->hash);
 	if (unlikely(t->flags & (TUNNEL_OCSUM | TUNNEL_WRAP_CSUM)))
 		err = err ?: outer_finish(ctx, t, in, hlen);
 	return err;

@@ -8,8 +8,8 @@
 
 /* The facts of an inner packet that its outer headers depend on. */
 struct inner_packet {
-	__u32 len; /* bytes, from the inner network header on */
-	__be16 eth_proto;
+	__u32 len;    /* bytes, from the inner network header on */
+	__u32 says;   /* what the payload's header says of it: an ethertype, or erspan_facts() */
 	__u8 kind;    /* one of enum inner, 0: none that any mode carries */
 	__u8 tos;     /* or traffic class */
 	__u8 ttl;     /* or hop limit */
@@ -21,6 +21,13 @@ struct inner_packet {
 	__u8 frame_hlen; /* bytes of the Ethernet header in the payload, 0: there is none */
 	__be32 flow;     /* IPv6: flow label */
 	__u32 hash;      /* of the flow, where an outer header shows it */
+};
+
+/* What encapsulation has to know of a copy; 0 for what is none. */
+enum copy {
+	COPY = 1 << 0, /* nobody is to be told of its troubles: who sent the frame knows nothing */
+	COPY_TRUNCATED = 1 << 1, /* it is not the whole frame */
+	COPY_EGRESS = 1 << 2,    /* the frame was leaving its device */
 };
 
 /* What an ethertype in a frame announces, 0: nothing that outer headers depend on. */
@@ -80,12 +87,12 @@ static __always_inline int inner_read(ctx_t *ctx, struct inner_packet *in)
 	in->next = in->limited = in->encap_limit = 0;
 	in->frame_hlen = 0;
 	in->len = ctx_len(ctx) - WIRE_ETH_HLEN;
-	in->eth_proto = ctx_eth_proto(ctx);
-	if (in->eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
+	in->says = ctx_eth_proto(ctx);
+	if (in->says == bpf_htons(WIRE_ETH_P_IPV6))
 		return inner_read_ipv6(ctx, in);
-	if (unlikely(in->eth_proto == bpf_htons(WIRE_ETH_P_MPLS)))
+	if (unlikely(in->says == bpf_htons(WIRE_ETH_P_MPLS)))
 		return inner_read_mpls(ctx, in);
-	if (unlikely(in->eth_proto != bpf_htons(WIRE_ETH_P_IP)))
+	if (unlikely(in->says != bpf_htons(WIRE_ETH_P_IP)))
 		return REFUSE(inner_proto);
 	head = ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN);
 	if (unlikely(!head))

@@ -6,6 +6,7 @@
 #ifndef XTUN_PAYLOAD_H
 #define XTUN_PAYLOAD_H
 
+#include "payload_erspan.h"
 #include "payload_gre.h"
 #include "payload_ip.h"
 
@@ -25,6 +26,8 @@ static __always_inline __u32 payload_hlen(const struct tunnel *t)
 		return 0;
 	case PAYLOAD_GRE:
 		return gre_hlen(t);
+	case PAYLOAD_ERSPAN:
+		return erspan_hlen(t);
 	case PAYLOAD_MAX:
 		break;
 	}
@@ -38,6 +41,7 @@ static __always_inline __u8 payload_ip_protocol(enum payload payload, __u8 kind)
 	case PAYLOAD_IP:
 		return payload_ip_proto(kind);
 	case PAYLOAD_GRE:
+	case PAYLOAD_ERSPAN:
 		return WIRE_IPPROTO_GRE;
 	case PAYLOAD_MAX:
 		break;
@@ -45,15 +49,17 @@ static __always_inline __u8 payload_ip_protocol(enum payload payload, __u8 kind)
 	return 0;
 }
 
-/* Write it at @at bytes from the start of the packet. Returns 0 or a refusal. */
-static __always_inline int payload_write(ctx_t *ctx, const struct tunnel *t, __u32 at,
-					 __be16 eth_proto)
+/* Write it at @at bytes from the start of the packet. @says: what it says of the inner packet.
+ * Returns 0 or a refusal. */
+static __always_inline int payload_write(ctx_t *ctx, const struct tunnel *t, __u32 at, __u32 says)
 {
 	switch ((enum payload)t->payload) {
 	case PAYLOAD_IP:
 		return 0;
 	case PAYLOAD_GRE:
-		return gre_write(ctx, t, at, eth_proto);
+		return gre_write(ctx, t, at, says);
+	case PAYLOAD_ERSPAN:
+		return erspan_write(ctx, t, at, says);
 	case PAYLOAD_MAX:
 		break;
 	}
@@ -66,8 +72,15 @@ static __always_inline int payload_write(ctx_t *ctx, const struct tunnel *t, __u
  */
 static __always_inline int payload_read(ctx_t *ctx, struct headers *h)
 {
-	if (h->ip_proto == WIRE_IPPROTO_GRE)
-		return gre_read(ctx, h);
+	__be16 eth_proto = 0;
+
+	if (h->ip_proto == WIRE_IPPROTO_GRE) {
+		if (gre_read(ctx, h, &eth_proto))
+			return -1;
+		if (unlikely(erspan_announced(eth_proto)))
+			return erspan_read(ctx, h, eth_proto);
+		return unlikely(h->kind == INNER_ETHERNET) ? headers_frame(ctx, h) : 0;
+	}
 	h->kind = payload_ip_kind(h->ip_proto);
 	return h->kind ? 0 : -1;
 }

@@ -98,10 +98,11 @@ __noinline int gre_write(ctx_t *ctx, const struct tunnel *t, __u32 at, __be16 et
 }
 
 /*
- * Read the header that begins where @h ends, as gre_parse_header() does. Returns 0, or -1 when it
- * is none of ours: routing (RFC 1701), a version that is not 0 (PPTP has 1), or not all there.
+ * Read the header that begins where @h ends, as gre_parse_header() does, and what it announces into
+ * *@eth_proto. Returns 0, or -1 when it is none of ours: routing (RFC 1701), a version that is not
+ * 0 (PPTP has 1), or not all there.
  */
-static __always_inline int gre_read(ctx_t *ctx, struct headers *h)
+static __always_inline int gre_read(ctx_t *ctx, struct headers *h, __be16 *eth_proto)
 {
 	const __be32 *field;
 	const __be16 *gre;
@@ -113,7 +114,8 @@ static __always_inline int gre_read(ctx_t *ctx, struct headers *h)
 	if (unlikely(h->gre_flags & (GRE_ROUTING | GRE_VERSION)))
 		return -1;
 	h->gre = h->hlen;
-	h->kind = gre_kind(gre[1]);
+	*eth_proto = gre[1];
+	h->kind = gre_kind(*eth_proto);
 	h->hlen += GRE_HLEN;
 	if (h->gre_flags & GRE_CSUM)
 		h->hlen += GRE_FIELD;
@@ -131,7 +133,7 @@ static __always_inline int gre_read(ctx_t *ctx, struct headers *h)
 		h->sequence = bpf_ntohl(*field);
 		h->hlen += GRE_FIELD;
 	}
-	return unlikely(h->kind == INNER_ETHERNET) ? headers_frame(ctx, h) : 0;
+	return 0;
 }
 
 /*
@@ -161,8 +163,8 @@ static __noinline int gre_check(ctx_t *ctx, const struct endpoint *end, const st
 		return REFUSE(payload_checksum);
 	if (h->gre_flags & GRE_CSUM && !ctx_gso_size(ctx) && !gre_checksum_right(ctx, h))
 		return REFUSE(payload_checksum);
-	if (!(end->flags & ENDPOINT_SEQ))
-		return 0;
+	if (!(end->flags & ENDPOINT_SEQ) || h->erspan)
+		return 0; /* ERSPAN has numbers for each session */
 	id = end->id;
 	sequence = bpf_map_lookup_elem(&sequences, &id);
 	if (!sequence || !(h->gre_flags & GRE_SEQ) ||

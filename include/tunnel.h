@@ -25,7 +25,7 @@
 
 enum family { FAMILY_IPV4, FAMILY_IPV6, FAMILY_MAX };
 enum wrap { WRAP_NONE, WRAP_FOU, WRAP_GUE, WRAP_MAX };
-enum payload { PAYLOAD_IP, PAYLOAD_GRE, PAYLOAD_MAX };
+enum payload { PAYLOAD_IP, PAYLOAD_GRE, PAYLOAD_ERSPAN, PAYLOAD_MAX };
 
 /* Which inner packets; a set. */
 enum inner {
@@ -70,13 +70,23 @@ enum tunnel_flags {
 	TUNNEL_DSCP_INHERIT = 1 << 20, /* incoming: the outer DSCP goes to the inner header */
 	TUNNEL_MARK_INHERIT = 1 << 21, /* routes are looked up with the inner packet's mark */
 
+	TUNNEL_TRUNCATE = 1 << 28, /* frames that are too long are cut, each by itself */
+
 	/* What a simple tunnel has none of, looked at in one step. */
 	TUNNEL_SPECIAL = TUNNEL_NO_REMOTE | TUNNEL_SHOWS_FLOW | TUNNEL_OVER_IPV6 | TUNNEL_OCSUM |
-			 TUNNEL_OSEQ | TUNNEL_WRAP_CSUM,
+			 TUNNEL_OSEQ | TUNNEL_WRAP_CSUM | TUNNEL_TRUNCATE,
 
 	/* What differs from segment to segment, so that packets must be cut before they come to us.
 	 */
-	TUNNEL_PER_SEGMENT = TUNNEL_OCSUM | TUNNEL_OSEQ | TUNNEL_WRAP_CSUM,
+	TUNNEL_PER_SEGMENT = TUNNEL_OCSUM | TUNNEL_OSEQ | TUNNEL_WRAP_CSUM | TUNNEL_TRUNCATE,
+};
+
+/* What a tunnel with PAYLOAD_ERSPAN has besides, in one word. */
+enum erspan_fields {
+	TUNNEL_ERSPAN_INDEX = 0xfffff,
+	TUNNEL_ERSPAN_HWID_SHIFT = 20, /* 6 bits */
+	TUNNEL_ERSPAN_EGRESS = 1 << 26,
+	TUNNEL_ERSPAN_VERSION_SHIFT = 28, /* 2 bits */
 };
 
 /*
@@ -114,10 +124,11 @@ struct tunnel {
 	__u8 ip_proto; /* what the outer IP header announces; 0: depends on the inner packet */
 	__u8 room_flags; /* BPF_F_ADJ_ROOM_ENCAP_*: what the kernel has to know for segmentation */
 	__u8 pad;
-	__u32 id;   /* index in `cpu_state`: the smallest number that no other tunnel has */
-	__u32 port; /* what it is found by */
+	__u32 id;     /* index in `cpu_state`: the smallest number that no other tunnel has */
+	__u32 port;   /* what it is found by */
+	__u32 erspan; /* fields of enum erspan_fields */
 };
-_Static_assert(sizeof(struct tunnel) == 116, "struct tunnel is part of the layout");
+_Static_assert(sizeof(struct tunnel) == 120, "struct tunnel is part of the layout");
 
 /*
  * The fast way to a tunnel: one slot per port, looked at before the map. Of tunnels that share a
@@ -134,9 +145,10 @@ static inline __u32 tunnel_slot(__u32 port)
 /*
  * What decap looks up: addresses as they are seen from here, the IP protocol that announces the
  * payload (of frames in GRE: the number that they have where they follow an IP header at once, RFC
- * 8986 section 10.1), and the GRE key; wildcards are zero. The wrap is none of it: like the kernel's drivers,
- * tunnels take packets with and without. Hashing is most of a look-up's cost, so each family has a
- * map of its own, with a key as short as can be.
+ * 8986 section 10.1; of ERSPAN one for experiments), and the GRE key, or ERSPAN's session;
+ * wildcards are zero. The wrap is none of it: like the kernel's drivers, tunnels take packets with
+ * and without. Hashing is most of a look-up's cost, so each family has a map of its own, with a key
+ * as short as can be.
  */
 struct endpoint4_key {
 	__be32 remote; /* first, as in a packet that arrives: both are compared at once */
@@ -257,8 +269,8 @@ enum config_flags {
 struct config {
 	__u32 shapes[FAMILY_MAX]; /* sets of enum shape */
 	__u32 flags;              /* enum config_flags, for user space */
-	__u32 pad;
-	__u64 ports; /* bit (port % 64) is set for each port of the map `ports` */
+	__s32 tai;                /* seconds that CLOCK_TAI is ahead of CLOCK_REALTIME */
+	__u64 ports;              /* bit (port % 64) is set for each port of the map `ports` */
 };
 
 /*
@@ -354,6 +366,28 @@ struct sequence {
 	__u32 in;  /* the smallest that is not old; 0: none came yet */
 };
 
+/*
+ * What came for a tunnel of one ERSPAN session: the map `sessions`. Frames are told apart by their
+ * sender, too, because switches number their sessions as they like.
+ */
+struct session_key {
+	union address remote;
+	__u32 id;      /* of the tunnel */
+	__u32 session; /* 0..1023, or SESSION_NONE */
+};
+
+enum { SESSION_NONE = 0xffffffff /* version 0 has no sessions */ };
+
+struct session {
+	__u64 frames, bytes;
+	__u64 gaps; /* how often the number was larger than the next one, */
+	__u64 lost; /* and how many it left out */
+	__u64 late; /* frames with a number that is smaller than one before */
+	__u32 next; /* the number that is due */
+	__u32 version;
+};
+_Static_assert(sizeof(struct session) == 48, "struct session is part of the layout");
+
 /* Drops are counted where they are few: an element for each tunnel and reason that occurred. */
 struct drop_key {
 	__u32 id;
@@ -423,6 +457,7 @@ enum {
 	MAX_DEVICES = 4096,
 	MAX_PORTS = 1024,
 	MAX_PATHS = 4096,
+	MAX_SESSIONS = 4096,
 	PEER_ROUTES = 256, /* on each CPU */
 };
 

@@ -12,8 +12,12 @@ enum {
 	WIRE_ETH_P_MPLS = 0x8847, /* unicast, RFC 3032 */
 	WIRE_ETH_P_8021Q = 0x8100,
 	WIRE_ETH_P_8021AD = 0x88a8,
-	WIRE_ETH_P_TEB = 0x6558, /* an Ethernet frame inside, RFC 7637 */
+	WIRE_ETH_P_TEB = 0x6558,     /* an Ethernet frame inside, RFC 7637 */
+	WIRE_ETH_P_ERSPAN = 0x88be,  /* versions 0 and 1, types I and II */
+	WIRE_ETH_P_ERSPAN2 = 0x22eb, /* version 2, type III */
 	WIRE_ETH_HLEN = 14,
+	WIRE_ETH_ZLEN = 60, /* the shortest frame, and the longest, without their checksum */
+	WIRE_ETH_FRAME_LEN = 1514,
 };
 
 /* IPv4, RFC 791 */
@@ -45,6 +49,7 @@ enum {
 	WIRE_IPPROTO_DSTOPTS = 60, /* IPv6 header */
 	WIRE_IPPROTO_MPLS = 137,   /* RFC 4023 */
 	WIRE_IPPROTO_ETHERNET = 143,
+	WIRE_IPPROTO_TEST = 254, /* RFC 3692 */
 };
 
 /* IPv6, RFC 8200 */
@@ -81,6 +86,29 @@ enum {
 	GRE_SEQ = 0x1000,
 	GRE_VERSION = 0x0007,
 	GRE_FIELD = 4, /* bytes of each optional field */
+};
+
+/* ERSPAN, draft-foschiano-erspan: the first word, then the words of versions 1 and 2 */
+enum {
+	ERSPAN_VERSION_SHIFT = 28,
+	ERSPAN_VLAN_SHIFT = 16, /* 12 bits */
+	ERSPAN_COS_SHIFT = 13,
+	ERSPAN_EN_SHIFT = 11, /* version 1: what became of the tag; version 2: the frame's length */
+	ERSPAN_EN_INFRAME = 3,
+	ERSPAN_BSO_SHORT = 1,
+	ERSPAN_BSO_OVERSIZED = 2,
+	ERSPAN_TRUNCATED = 1 << 10,
+	ERSPAN_SESSION = 0x3ff,
+	ERSPAN_INDEX = 0xfffff,
+	ERSPAN_FRAME = 1 << 15, /* P: the payload is an Ethernet frame */
+	ERSPAN_TYPE = 0x7c00,   /* FT: 0 is Ethernet */
+	ERSPAN_HWID_SHIFT = 4,
+	ERSPAN_HWID_MAX = 63,
+	ERSPAN_EGRESS = 1 << 3,
+	ERSPAN_OPTIONAL = 1 << 0, /* O: a platform specific subheader follows */
+	ERSPAN_HLEN1 = 8,
+	ERSPAN_HLEN2 = 12,
+	ERSPAN_HLEN_PLATFORM = 8,
 };
 
 /* ICMPv4, RFC 792 and RFC 1191 */

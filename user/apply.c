@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timex.h>
 
 #include "batch.h"
 #include "endpoints.h"
@@ -77,6 +78,20 @@ static int forwarding_apply(struct state *state, const struct model *want, struc
 	return ret ? refuse_kernel(err, ret, "setting IPv6 forwarding on lo") : 0;
 }
 
+/* Programs learn the time of day from CLOCK_TAI, see bpf/payload_erspan.h. */
+static int clock_apply(const struct maps *maps)
+{
+	struct timex clock = {};
+	struct config config;
+	int ret;
+
+	ret = config_read(maps, &config);
+	if (ret || adjtimex(&clock) < 0 || config.tai == clock.tai)
+		return ret;
+	config.tai = clock.tai;
+	return config_write(maps, &config);
+}
+
 /* Bring the kernel's objects to @want. Every step is harmless to repeat. */
 static int converge(struct state *state, struct model *want, struct error *err)
 {
@@ -96,6 +111,9 @@ static int converge(struct state *state, struct model *want, struct error *err)
 	ret = ports_apply(&state->maps, want);
 	if (ret)
 		return refuse_kernel(err, ret, "storing the UDP ports");
+	ret = clock_apply(&state->maps);
+	if (ret)
+		return refuse_kernel(err, ret, "reading the clock");
 	ret = forwarding_apply(state, want, err);
 	ret = ret ?: watch_apply(state, want, err);
 	ret = ret ?: mirrors_settle(state, want, err);

@@ -70,7 +70,7 @@ static bool address_any(const __be32 *address)
 /*
  * The key as packets have it. Over IPv4 a packet with key 0 is none without; the drivers for IPv6,
  * and for tunnels that take everything, look at the number alone (ip6gre_tunnel_lookup(),
- * ip_tunnel_lookup()).
+ * ip_tunnel_lookup()). ERSPAN without a session has no number, over IPv6 neither.
  */
 static struct endpoint6_key wanted_key(const struct tunnel *record, __u8 ip_proto)
 {
@@ -78,8 +78,11 @@ static struct endpoint6_key wanted_key(const struct tunnel *record, __u8 ip_prot
 
 	memcpy(key.local, &record->local, sizeof(key.local));
 	memcpy(key.remote, &record->remote, sizeof(key.remote));
-	key.keyed = record->family == FAMILY_IPV4 && record->flags & TUNNEL_IKEY &&
-		    !(address_any(key.local) && address_any(key.remote));
+	if (record->family == FAMILY_IPV4)
+		key.keyed = record->flags & TUNNEL_IKEY &&
+			    !(address_any(key.local) && address_any(key.remote));
+	else
+		key.keyed = record->flags & TUNNEL_IKEY && record->payload == PAYLOAD_ERSPAN;
 	return key;
 }
 
@@ -102,8 +105,11 @@ static size_t protocols(const struct tunnel *record, __u8 *protos)
 				protos[count++] = kinds[i].ip_proto;
 		break;
 	case PAYLOAD_GRE:
-		protos[count++] = record->inner == INNER_ETHERNET ? WIRE_IPPROTO_ETHERNET
-								  : WIRE_IPPROTO_GRE;
+		protos[count++] =
+			record->inner == INNER_ETHERNET ? WIRE_IPPROTO_ETHERNET : WIRE_IPPROTO_GRE;
+		break;
+	case PAYLOAD_ERSPAN:
+		protos[count++] = WIRE_IPPROTO_TEST;
 		break;
 	case PAYLOAD_MAX:
 		break;

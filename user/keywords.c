@@ -445,6 +445,86 @@ static int encaplimit_print(const void *from, FILE *out)
 	return spec->encap_limit != 4 && fprintf(out, "%u", spec->encap_limit) > 0;
 }
 
+static int erspan_ver_parse(void *into, const char *word, struct error *err)
+{
+	unsigned long version;
+
+	(void)err;
+	if (parse_number(word, 0, 2, &version))
+		return -EINVAL;
+	((struct tunnel_spec *)into)->erspan_version = version;
+	return 0;
+}
+
+static const struct tunnel_spec *erspan_of(const void *from)
+{
+	const struct tunnel_spec *spec = from;
+
+	return spec->mode->payload == PAYLOAD_ERSPAN ? spec : NULL;
+}
+
+static int erspan_ver_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = erspan_of(from);
+
+	return spec && fprintf(out, "%u", spec->erspan_version) > 0;
+}
+
+static int erspan_parse(void *into, const char *word, struct error *err)
+{
+	unsigned long index;
+
+	(void)err;
+	if (parse_number(word, 0, ERSPAN_INDEX, &index))
+		return -EINVAL;
+	((struct tunnel_spec *)into)->erspan_index = index;
+	return 0;
+}
+
+static int erspan_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = erspan_of(from);
+
+	return spec && spec->erspan_version == 1 && spec->erspan_index &&
+	       fprintf(out, "%u", spec->erspan_index) > 0;
+}
+
+static int erspan_dir_parse(void *into, const char *word, struct error *err)
+{
+	(void)err;
+	if (strcmp(word, "ingress") && strcmp(word, "egress"))
+		return -EINVAL;
+	((struct tunnel_spec *)into)->erspan_egress = !strcmp(word, "egress");
+	return 0;
+}
+
+static int erspan_dir_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = erspan_of(from);
+
+	return spec && spec->erspan_version == 2 && spec->erspan_egress &&
+	       fputs("egress", out) >= 0;
+}
+
+static int erspan_hwid_parse(void *into, const char *word, struct error *err)
+{
+	unsigned long hwid;
+
+	(void)err;
+	if (parse_number(word, 0, ERSPAN_HWID_MAX, &hwid))
+		return -EINVAL;
+	((struct tunnel_spec *)into)->erspan_hwid = hwid;
+	return 0;
+}
+
+static int erspan_hwid_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = erspan_of(from);
+
+	return spec && spec->erspan_version == 2 && spec->erspan_hwid &&
+	       fprintf(out, "%u", spec->erspan_hwid) > 0;
+}
+
 static const char *const wraps[WRAP_MAX] = {
 	[WRAP_NONE] = "none", [WRAP_FOU] = "fou", [WRAP_GUE] = "gue"
 };
@@ -691,7 +771,7 @@ const struct keyword tunnel_keywords[] = {
 	  .bit = GIVEN_KEY,
 	  .parse = key_parse,
 	  .print = key_print,
-	  .help = "GRE key of both directions" },
+	  .help = "GRE key of both directions; of ERSPAN the session, 0..1023" },
 	{ .name = "ikey",
 	  .value = "K",
 	  .expects = "a key: 0..4294967295 or a dotted quad",
@@ -746,7 +826,8 @@ const struct keyword tunnel_keywords[] = {
 	  .bit = GIVEN_SEQ,
 	  .parse = seq_parse,
 	  .print = seq_print,
-	  .help = "GRE sequence numbers in both directions; late packets are dropped" },
+	  .help = "GRE sequence numbers in both directions; late packets are dropped (ERSPAN: "
+		  "numbers always)" },
 	{ .name = "iseq",
 	  .bit = GIVEN_ISEQ,
 	  .parse = iseq_parse,
@@ -769,6 +850,35 @@ const struct keyword tunnel_keywords[] = {
 	  .bit = GIVEN_OSEQ,
 	  .parse = nooseq_parse,
 	  .help = "outgoing packets are not numbered" },
+	{ .name = "erspan_ver",
+	  .value = "N",
+	  .expects = "a version of ERSPAN, 0, 1 or 2",
+	  .bit = GIVEN_ERSPAN_VER,
+	  .parse = erspan_ver_parse,
+	  .print = erspan_ver_print,
+	  .help = "version of ERSPAN that is sent, default 1; all are received" },
+	{ .name = "erspan",
+	  .value = "IDX",
+	  .expects = "an index of ERSPAN, 0..1048575",
+	  .bit = GIVEN_ERSPAN_INDEX,
+	  .parse = erspan_parse,
+	  .print = erspan_print,
+	  .help = "version 1: the index in its header, of a port or as one likes; default 0" },
+	{ .name = "erspan_dir",
+	  .value = "DIR",
+	  .expects = "ingress or egress",
+	  .bit = GIVEN_ERSPAN_DIR,
+	  .parse = erspan_dir_parse,
+	  .print = erspan_dir_print,
+	  .help = "version 2: which way frames went, ingress (default) or egress; copies of `xtun "
+		  "mirror` tell by themselves" },
+	{ .name = "erspan_hwid",
+	  .value = "N",
+	  .expects = "a hardware id of ERSPAN, 0..63",
+	  .bit = GIVEN_ERSPAN_HWID,
+	  .parse = erspan_hwid_parse,
+	  .print = erspan_hwid_print,
+	  .help = "version 2: number of the engine that copies; default 0" },
 	{ .name = "encap",
 	  .value = "WRAP",
 	  .expects = "none, fou or gue",

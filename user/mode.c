@@ -154,6 +154,32 @@ static const struct mode modes[] = {
 		.inner = INNER_ETHERNET,
 		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV6 | GIVEN_WRAP | GIVEN_GRE,
 	},
+	{
+		.name = "erspan",
+		.aliases = "",
+		.types = "erspan",
+		.shown = "erspan/ip",
+		.help = "copies of Ethernet frames over IPv4, draft-foschiano-erspan types I to "
+			"III",
+		.driver = "erspan",
+		.family = FAMILY_IPV4,
+		.payload = PAYLOAD_ERSPAN,
+		.inner = INNER_ETHERNET,
+		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV4 | GIVEN_ERSPAN,
+	},
+	{
+		.name = "ip6erspan",
+		.aliases = "",
+		.types = "ip6erspan",
+		.shown = "erspan/ipv6",
+		.help = "copies of Ethernet frames over IPv6, draft-foschiano-erspan types I to "
+			"III",
+		.driver = "ip6erspan",
+		.family = FAMILY_IPV6,
+		.payload = PAYLOAD_ERSPAN,
+		.inner = INNER_ETHERNET,
+		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV6 | GIVEN_ERSPAN,
+	},
 };
 
 enum { MODES = sizeof(modes) / sizeof(modes[0]) };
@@ -205,7 +231,7 @@ const struct mode *mode_of_type(const char *type, const char *variant)
 
 void spec_init(struct tunnel_spec *spec, const char *name)
 {
-	*spec = (struct tunnel_spec){ .flags = TUNNEL_DF };
+	*spec = (struct tunnel_spec){ .flags = TUNNEL_DF, .erspan_version = 1 };
 	strcpy(spec->name, name);
 }
 
@@ -233,7 +259,8 @@ int spec_af(const struct tunnel_spec *spec)
 bool spec_segments(const struct tunnel_spec *spec)
 {
 	/* Behind an outer header that says MPLS the stack cannot segment (inet_gso_segment()). */
-	return spec->flags & TUNNEL_PER_SEGMENT || spec->mode->inner == INNER_MPLS;
+	return spec->flags & TUNNEL_PER_SEGMENT || spec->mode->inner == INNER_MPLS ||
+	       spec->mode->payload == PAYLOAD_ERSPAN;
 }
 
 /* @typed must be of the mode's outer family, and one host. */
@@ -272,6 +299,52 @@ static int wrap_check(const struct tunnel_spec *spec, __u64 given, struct error 
 	return 0;
 }
 
+/* What the session's number is to be, by @flag of enum tunnel_flags. */
+static int session_check(const struct tunnel_spec *spec, const char *keyword, __u32 flag,
+			 __be32 key, struct error *err)
+{
+	if (!(spec->flags & flag))
+		return 0;
+	if (!spec->erspan_version)
+		return misuse(err, "%s: version 0 of ERSPAN has no sessions; leave it out",
+			      keyword);
+	if (ntohl(key) > ERSPAN_SESSION)
+		return misuse(err, "%s: \"%u\" is not a session of ERSPAN, 0..%u", keyword,
+			      ntohl(key), ERSPAN_SESSION);
+	return 0;
+}
+
+/* Each version has keywords of its own. */
+static int erspan_check(const struct tunnel_spec *spec, __u64 given, struct error *err)
+{
+	static const struct {
+		const char *keyword;
+		__u64 bit;
+		__u8 version;
+	} of_version[] = {
+		{ "erspan", GIVEN_ERSPAN_INDEX, 1 },
+		{ "erspan_dir", GIVEN_ERSPAN_DIR, 2 },
+		{ "erspan_hwid", GIVEN_ERSPAN_HWID, 2 },
+	};
+	bool common = spec->ikey == spec->okey;
+	size_t i;
+
+	if (spec->mode->payload != PAYLOAD_ERSPAN)
+		return 0;
+	for (i = 0; i < sizeof(of_version) / sizeof(of_version[0]); i++)
+		if (given & of_version[i].bit && of_version[i].version != spec->erspan_version)
+			return misuse(err, "%s: goes with `erspan_ver %u`, not with %u",
+				      of_version[i].keyword, of_version[i].version,
+				      spec->erspan_version);
+	if (session_check(spec, common ? "key" : "ikey", TUNNEL_IKEY, spec->ikey, err) ||
+	    session_check(spec, common ? "key" : "okey", TUNNEL_OKEY, spec->okey, err))
+		return -EINVAL;
+	if (!spec->erspan_version && spec->flags & (TUNNEL_ISEQ | TUNNEL_OSEQ))
+		return misuse(err,
+			      "seq: version 0 of ERSPAN has no sequence numbers; leave it out");
+	return 0;
+}
+
 int spec_check(const struct tunnel_spec *spec, __u64 given, struct error *err)
 {
 	__u64 foreign;
@@ -285,7 +358,8 @@ int spec_check(const struct tunnel_spec *spec, __u64 given, struct error *err)
 			return misuse(err, "%s: mode %s has no such keyword",
 				      tunnel_keywords[i].name, spec->mode->name);
 	if (address_check(spec, "local", &spec->local, err) ||
-	    address_check(spec, "remote", &spec->remote, err) || wrap_check(spec, given, err))
+	    address_check(spec, "remote", &spec->remote, err) || wrap_check(spec, given, err) ||
+	    erspan_check(spec, given, err))
 		return -EINVAL;
 	if (spec->mode->family == FAMILY_IPV4 && spec->ttl && !(spec->flags & TUNNEL_DF))
 		return misuse(err, "nopmtudisc: a fixed ttl needs pmtudisc; add `ttl inherit` or "
@@ -297,10 +371,11 @@ int spec_check(const struct tunnel_spec *spec, __u64 given, struct error *err)
 	if (spec->flags & TUNNEL_IGNORE_DF && spec->flags & TUNNEL_DF)
 		return misuse(err, "ignore-df: needs nopmtudisc, or DF is set in all packets");
 	if (spec_segments(spec) && spec->anchor != ANCHOR_AUTO && !anchor_segments(spec->anchor))
-		return misuse(err,
-			      "anchor: a checksum, sequence number or MPLS needs a device that cuts "
-			      "packets to wire size: veth or netkit, not %s",
-			      anchor_kind_name(spec->anchor - 1));
+		return misuse(
+			err,
+			"anchor: a checksum, sequence number or MPLS needs a device that cuts "
+			"packets to wire size: veth or netkit, not %s",
+			anchor_kind_name(spec->anchor - 1));
 	if (spec->mode->inner == INNER_ETHERNET && spec->anchor != ANCHOR_AUTO &&
 	    !anchor_ethernet(spec->anchor))
 		return misuse(err,
@@ -317,12 +392,17 @@ __u32 spec_overhead(const struct tunnel_spec *spec)
 	static const __u32 wrap[WRAP_MAX] = {
 		[WRAP_NONE] = 0, [WRAP_FOU] = UDP_HLEN, [WRAP_GUE] = UDP_HLEN + GUE_HLEN
 	};
-	static const __u32 payload[PAYLOAD_MAX] = { [PAYLOAD_IP] = 0, [PAYLOAD_GRE] = GRE_HLEN };
+	static const __u32 payload[PAYLOAD_MAX] = {
+		[PAYLOAD_IP] = 0, [PAYLOAD_GRE] = GRE_HLEN, [PAYLOAD_ERSPAN] = GRE_HLEN
+	};
+	static const __u32 erspan[] = { 0, GRE_FIELD + ERSPAN_HLEN1, GRE_FIELD + ERSPAN_HLEN2 };
 	__u32 bytes = family[spec->mode->family] + wrap[spec->wrap] + payload[spec->mode->payload];
 
 	if (spec->flags & TUNNEL_ENCAP_LIMIT)
 		bytes += IPV6_LIMIT_HLEN;
 	bytes += spec->mode->inner == INNER_ETHERNET ? WIRE_ETH_HLEN : 0;
+	if (spec->mode->payload == PAYLOAD_ERSPAN)
+		return bytes + erspan[spec->erspan_version];
 	bytes += spec->flags & TUNNEL_OKEY ? GRE_FIELD : 0;
 	bytes += spec->flags & TUNNEL_OCSUM ? GRE_FIELD : 0;
 	bytes += spec->flags & TUNNEL_OSEQ ? GRE_FIELD : 0;
@@ -336,6 +416,7 @@ static __u8 outer_ip_proto(const struct tunnel_spec *spec)
 		return WIRE_IPPROTO_UDP;
 	switch (spec->mode->payload) {
 	case PAYLOAD_GRE:
+	case PAYLOAD_ERSPAN:
 		return WIRE_IPPROTO_GRE;
 	case PAYLOAD_IP:
 	case PAYLOAD_MAX:
@@ -352,7 +433,10 @@ static __u8 room_flags(const struct tunnel_spec *spec)
 {
 	static const __u8 family[FAMILY_MAX] = { [FAMILY_IPV4] = BPF_F_ADJ_ROOM_ENCAP_L3_IPV4,
 						 [FAMILY_IPV6] = BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 };
-	static const __u8 payload[PAYLOAD_MAX] = { [PAYLOAD_GRE] = BPF_F_ADJ_ROOM_ENCAP_L4_GRE };
+	static const __u8 payload[PAYLOAD_MAX] = {
+		[PAYLOAD_GRE] = BPF_F_ADJ_ROOM_ENCAP_L4_GRE,
+		[PAYLOAD_ERSPAN] = BPF_F_ADJ_ROOM_ENCAP_L4_GRE,
+	};
 
 	return family[spec->mode->family] |
 	       (spec->wrap != WRAP_NONE ? BPF_F_ADJ_ROOM_ENCAP_L4_UDP
@@ -368,7 +452,32 @@ static bool shows_flow(const struct tunnel_spec *spec)
 /* The kernel's ip6gre driver does not do as RFC 6040 wants (ip6gre_xmit_ipv4() and the like). */
 static bool tos_plain(const struct tunnel_spec *spec)
 {
-	return spec->mode->family == FAMILY_IPV6 && spec->mode->payload == PAYLOAD_GRE;
+	return spec->mode->family == FAMILY_IPV6 && spec->mode->payload != PAYLOAD_IP;
+}
+
+/* Fields that the version has; what is left over of another one is forgotten. */
+static void erspan_to_record(const struct tunnel_spec *spec, struct tunnel *record)
+{
+	record->erspan = 0;
+	if (spec->mode->payload != PAYLOAD_ERSPAN)
+		return;
+	record->flags |= TUNNEL_TRUNCATE;
+	record->erspan = (__u32)spec->erspan_version << TUNNEL_ERSPAN_VERSION_SHIFT;
+	if (spec->erspan_version == 1)
+		record->erspan |= spec->erspan_index;
+	if (spec->erspan_version == 2)
+		record->erspan |= (spec->erspan_egress ? TUNNEL_ERSPAN_EGRESS : 0) |
+				  (__u32)spec->erspan_hwid << TUNNEL_ERSPAN_HWID_SHIFT;
+}
+
+static void erspan_from_record(const struct tunnel *record, struct tunnel_spec *spec)
+{
+	if (record->payload != PAYLOAD_ERSPAN)
+		return;
+	spec->erspan_version = record->erspan >> TUNNEL_ERSPAN_VERSION_SHIFT;
+	spec->erspan_egress = record->erspan & TUNNEL_ERSPAN_EGRESS;
+	spec->erspan_hwid = record->erspan >> TUNNEL_ERSPAN_HWID_SHIFT & ERSPAN_HWID_MAX;
+	spec->erspan_index = record->erspan & TUNNEL_ERSPAN_INDEX;
 }
 
 void spec_to_record(const struct tunnel_spec *spec, struct tunnel *record)
@@ -397,6 +506,7 @@ void spec_to_record(const struct tunnel_spec *spec, struct tunnel *record)
 			(shows_flow(spec) ? TUNNEL_SHOWS_FLOW : 0) |
 			(spec->mode->family == FAMILY_IPV6 ? TUNNEL_OVER_IPV6 : 0) |
 			(tos_plain(spec) ? TUNNEL_TOS_PLAIN : 0);
+	erspan_to_record(spec, record);
 }
 
 static struct typed_address address_from_record(const union address *address, int af)
@@ -431,7 +541,8 @@ void spec_from_record(const struct tunnel *record, struct tunnel_spec *spec)
 	spec->dport = record->dport;
 	spec->flags = record->flags & ~(TUNNEL_ANCHOR_CHOSEN | TUNNEL_NO_REMOTE |
 					TUNNEL_SHOWS_FLOW | TUNNEL_TOS_PLAIN | TUNNEL_OVER_IPV6 |
-					TUNNEL_PEERS_IPV4 | TUNNEL_PEERS_IPV6);
+					TUNNEL_PEERS_IPV4 | TUNNEL_PEERS_IPV6 | TUNNEL_TRUNCATE);
+	erspan_from_record(record, spec);
 	spec->anchor = record->flags & TUNNEL_ANCHOR_CHOSEN ? record->kind : ANCHOR_AUTO;
 }
 

@@ -45,6 +45,10 @@ enum given {
 	GIVEN_FWMARK = 1 << 28,
 	GIVEN_LOCALREMOTE = 1 << 29,
 	GIVEN_SITES = 1 << 30, /* no mode has it */
+	GIVEN_ERSPAN_VER = 1ULL << 44,
+	GIVEN_ERSPAN_INDEX = 1ULL << 45,
+	GIVEN_ERSPAN_DIR = 1ULL << 46,
+	GIVEN_ERSPAN_HWID = 1ULL << 47,
 
 	/* Every mode has these. */
 	GIVEN_COMMON = GIVEN_MODE | GIVEN_LOCAL | GIVEN_REMOTE | GIVEN_DEV | GIVEN_TTL | GIVEN_TOS |
@@ -56,6 +60,8 @@ enum given {
 	GIVEN_IP6TNL = GIVEN_OVER_IPV6 | GIVEN_DSCP,
 	GIVEN_GRE = GIVEN_KEY | GIVEN_IKEY | GIVEN_OKEY | GIVEN_CSUM | GIVEN_ICSUM | GIVEN_OCSUM |
 		    GIVEN_SEQ | GIVEN_ISEQ | GIVEN_OSEQ,
+	GIVEN_ERSPAN = GIVEN_KEY | GIVEN_IKEY | GIVEN_OKEY | GIVEN_SEQ | GIVEN_ISEQ | GIVEN_OSEQ |
+		       GIVEN_ERSPAN_VER | GIVEN_ERSPAN_INDEX | GIVEN_ERSPAN_DIR | GIVEN_ERSPAN_HWID,
 };
 
 struct mode {
@@ -95,6 +101,9 @@ struct tunnel_spec {
 	__u32 fwmark;        /* without TUNNEL_MARK_INHERIT */
 	__be16 sport, dport; /* of the wrap; sport 0: of the flow */
 	enum anchor_kind anchor;
+	__u8 erspan_version, erspan_hwid;
+	bool erspan_egress;
+	__u32 erspan_index;
 };
 
 /* The keywords of a tunnel, behind its name. */

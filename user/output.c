@@ -10,6 +10,7 @@
 
 #include "mirrors.h"
 #include "model_peers.h"
+#include "output_sessions.h"
 
 static const struct {
 	const char *name, *text;
@@ -203,7 +204,7 @@ static int json_print(json_t *json, struct error *err)
 int output_tunnels(const struct options *options, const struct state *state,
 		   const struct model *model, const struct tunnel_entry *only, struct error *err)
 {
-	json_t *list = json_array(), *tunnel;
+	json_t *list = json_array(), *tunnel, *stats, *sessions;
 	size_t i;
 
 	for (i = 0; i < model->count; i++) {
@@ -218,8 +219,13 @@ int output_tunnels(const struct options *options, const struct state *state,
 			counters_read(&state->maps, entry->record.id, &counters);
 		if (options->json) {
 			tunnel = tunnel_json(options, state, model, entry);
-			if (options->stats)
-				json_object_set_new(tunnel, "stats", counters_json(&counters));
+			if (options->stats) {
+				stats = counters_json(&counters);
+				sessions = sessions_json(state, entry);
+				if (sessions)
+					json_object_set_new(stats, "sessions", sessions);
+				json_object_set_new(tunnel, "stats", stats);
+			}
 			json_array_append_new(list, tunnel);
 			continue;
 		}
@@ -227,8 +233,10 @@ int output_tunnels(const struct options *options, const struct state *state,
 		if (options->details)
 			details_text(state, model, entry);
 		putchar('\n');
-		if (options->stats)
+		if (options->stats) {
 			counters_text(&counters);
+			sessions_text(state, entry);
+		}
 	}
 	if (options->json)
 		return json_print(list, err);

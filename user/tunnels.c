@@ -16,7 +16,7 @@
 static const char *const map_names[] = {
 	"tunnels",   "endpoints4", "endpoints6",  "slots",   "ports",           "sequences",
 	"cpu_state", "drops",      "path_mtus",   "config",  "devices",         "canary",
-	"peers4",    "peers6",     "xdp_devices", "mirrors", "mirror_counters",
+	"peers4",    "peers6",     "xdp_devices", "mirrors", "mirror_counters", "sessions",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_COUNT, "a map without a name");
 
@@ -354,7 +354,8 @@ int counters_clear(const struct maps *maps, __u32 id)
 	for (key.reason = 0; key.reason < DROP_MAX && !err; key.reason++)
 		err = map_delete(maps->drops, &key);
 	err = err ?: bpf_map_update_elem(maps->sequences, &id, &begin, BPF_ANY);
-	return err ?: path_mtu_forget(maps, id);
+	err = err ?: path_mtu_forget(maps, id);
+	return err ?: sessions_forget(maps, id);
 }
 
 int counters_read(const struct maps *maps, __u32 id, struct counters *sum)
@@ -415,6 +416,28 @@ int mirror_counters_clear(const struct maps *maps, __u32 id)
 	zero = cpu_values(sizeof(*zero), &cpus);
 	err = zero ? bpf_map_update_elem(maps->mirror_counters, &id, zero, BPF_ANY) : -ENOMEM;
 	free(zero);
+	return err;
+}
+
+int sessions_read(const struct maps *maps, struct elements *out)
+{
+	return map_read(maps->sessions, sizeof(struct session_key), sizeof(struct session), out);
+}
+
+int sessions_forget(const struct maps *maps, __u32 id)
+{
+	struct elements found = {};
+	int err;
+	size_t i;
+
+	err = sessions_read(maps, &found);
+	for (i = 0; i < found.count && !err; i++) {
+		const struct session_key *key = (struct session_key *)found.keys + i;
+
+		if (key->id == id)
+			err = map_delete(maps->sessions, key);
+	}
+	elements_free(&found);
 	return err;
 }
 

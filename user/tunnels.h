@@ -16,7 +16,8 @@
 /* File descriptors, -1: not open. The order is that of map_names[] in tunnels.c. */
 struct maps {
 	int tunnels, endpoints4, endpoints6, slots, ports, sequences, cpu_state, drops, path_mtus,
-		config, devices, canary, peers4, peers6, xdp_devices, mirrors, mirror_counters;
+		config, devices, canary, peers4, peers6, xdp_devices, mirrors, mirror_counters,
+		sessions;
 };
 
 enum { MAP_COUNT = sizeof(struct maps) / sizeof(int) };
@@ -107,6 +108,11 @@ struct counters {
 
 /* Counters of one tunnel summed over all CPUs. */
 int counters_read(const struct maps *maps, __u32 id, struct counters *sum);
+
+/* Keys struct session_key, values struct session. */
+int sessions_read(const struct maps *maps, struct elements *out);
+/* Forget those of one tunnel. */
+int sessions_forget(const struct maps *maps, __u32 id);
 
 /* Reported path MTU of a tunnel to @remote, 0: none, or too old; and forget all of a tunnel. */
 __u32 path_mtu_read(const struct maps *maps, __u32 id, const union address *remote);

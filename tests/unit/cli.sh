@@ -40,11 +40,11 @@ titles() { "$XTUN" help | sed -n '/^Commands:/,/^`/s/^  \(\S\+\( \S\+\)\?\)  .*/
 # Keywords that end a verb, from its help: those in brackets behind the first line.
 help_keywords()
 {
-	"$XTUN" help "$@" | sed -n '2,/^[a-z]/p' | grep -o '\[[a-z-]\+' | tr -d '[' | sort
+	"$XTUN" help "$@" | sed -n '2,/^[a-z]/p' | grep -o '\[[a-z_-]\+' | tr -d '[' | sort
 }
 
 # Their explanations: one indented line each.
-help_rows() { "$XTUN" help "$@" | sed -n 's/^  \([a-z-]\+\) .*/\1/p' | sort; }
+help_rows() { "$XTUN" help "$@" | sed -n 's/^  \([a-z_-]\+\) .*/\1/p' | sort; }
 
 # ---- help -----------------------------------------------------------------------------------------
 
@@ -187,7 +187,7 @@ completion_words()
 	dev |show
 	tunnel add t1 nop|nopmtudisc
 	tunnel add t1 mode |$("$XTUN" help modes | sed 's/^ *\([^ ]*\).*/\1/' | tr '\n' ' ' | sed 's/ $//')
-	link add t1 type i|ipip ip6tnl ip6gre ip6gretap
+	link add t1 type i|ipip ip6tnl ip6gre ip6gretap ip6erspan
 	fou |add del show
 	tunnel add t1 mode gre encap-d|encap-dport
 	tunnel add t1 mode ipip anchor |auto dummy ifb veth netkit

@@ -183,6 +183,23 @@ static bool generate_gre(FILE *out)
 	return sums > 3 || numbers > 3;
 }
 
+static bool generate_erspan(FILE *out)
+{
+	static const char *const words[] = {
+		"",
+		" erspan_ver 0",
+		" erspan_ver 1 key 5 seq",
+		" seq key 1023 erspan 1048575",
+		" ikey 0 okey 7 oseq erspan 0",
+		" iseq erspan_ver 2 key 0x10",
+		" erspan_ver 2 erspan_dir egress",
+		" erspan_hwid 63 key 1 erspan_ver 2 erspan_dir ingress",
+	};
+
+	fputs(ANY_OF(words), out);
+	return true;
+}
+
 static bool generate_wrap(FILE *out, enum family family)
 {
 	static const char *const port[] = { "", " encap-sport auto", " encap-sport 1",
@@ -238,7 +255,10 @@ static void generate(FILE *out, unsigned int number)
 		generate_over_ipv6(out);
 	if (mode->payload == PAYLOAD_GRE)
 		segments |= generate_gre(out);
-	segments |= generate_wrap(out, mode->family);
+	if (mode->payload == PAYLOAD_ERSPAN)
+		segments |= generate_erspan(out);
+	if (mode->keywords & GIVEN_ENCAP)
+		segments |= generate_wrap(out, mode->family);
 	/* Frames go through no netkit. */
 	if (segments && mode->inner == INNER_ETHERNET)
 		fputs(pick(2) ? "" : " anchor veth", out);

@@ -107,6 +107,17 @@ static const struct scenario scenarios[] = {
 	{ .tunnels = { "ipip6 2001:db8::1 2001:db8::2" },
 	  .endpoints = { "4 2001:db8::1 2001:db8::2 0", "4 2001:db8::1 any 0 claim" },
 	  .shapes6 = SHAPE_LOCAL },
+	/* A session is a key, over IPv6 too; without one there is none. */
+	{ .tunnels = { "erspan 10.0.0.1 10.0.0.2 key 5 seq", "erspan any any",
+		       "erspan any any key 5", "gretap 10.0.0.1 10.0.0.2 key 5" },
+	  .endpoints = { "254 10.0.0.1 10.0.0.2 0 key 5 keyed seq", "254 any any 1",
+			 "254 any any 2 key 5", "143 10.0.0.1 10.0.0.2 3 key 5 keyed",
+			 "143 10.0.0.1 any 3 key 5 keyed claim" },
+	  .shapes4 = SHAPE_KEY | SHAPE_LOCAL },
+	{ .tunnels = { "ip6erspan any any key 0", "ip6erspan any 2001:db8::2",
+		       "ip6erspan any any" },
+	  .endpoints = { "254 any any 0 keyed", "254 any 2001:db8::2 1", "254 any any 2" },
+	  .shapes6 = SHAPE_KEY | SHAPE_REMOTE },
 	/* The families know nothing of each other. */
 	{ .tunnels = { "ip6tnl any 2001:db8::2", "ipip 10.0.0.1 10.0.0.2", "ipip6 any any",
 		       "sit any any" },

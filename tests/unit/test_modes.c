@@ -50,7 +50,7 @@ static const struct {
 	{ "encaplimit", "9", "" },
 	{ "key", "5", "" },
 	{ "ikey", "5", "" },
-	{ "okey", "1.2.3.4", "" },
+	{ "okey", "0.0.3.4", "" },
 	{ "encap", "gue", "encap-dport 5555" },
 	{ "encap-sport", "7", "encap fou encap-dport 5555" },
 	{ "encap-dport", "7", "encap fou" },
@@ -58,6 +58,10 @@ static const struct {
 	{ "noencap-csum", "", "encap fou encap-dport 5555" },
 	{ "fwmark", "0x10", "" },
 	{ "anchor", "veth", "" },
+	{ "erspan_ver", "2", "" },
+	{ "erspan", "5", "" },
+	{ "erspan_dir", "egress", "erspan_ver 2" },
+	{ "erspan_hwid", "5", "erspan_ver 2" },
 };
 
 /* Every keyword with every mode: accepted by those that have it, refused by name by the others. */
@@ -230,9 +234,11 @@ static void check_overhead(const struct mode *mode, const char *words, unsigned 
 	char line[256];
 	size_t i, j;
 
-	outer += mode->payload == PAYLOAD_GRE ? 4 : 0;
+	outer += mode->payload == PAYLOAD_GRE ? 4 : mode->payload == PAYLOAD_ERSPAN ? 16 : 0;
+	if (mode->payload == PAYLOAD_ERSPAN)
+		bytes = 0;
 	outer += mode->inner == INNER_ETHERNET ? 14 : 0;
-	for (i = 0; i < ARRAY_SIZE(wrapped); i++)
+	for (i = 0; i < ARRAY_SIZE(wrapped) && (!i || mode->keywords & GIVEN_WRAP); i++)
 		for (j = 0; j < (mode->family == FAMILY_IPV6 ? 2 : 1); j++) {
 			snprintf(line, sizeof(line), "mode %s%s %s %s", mode->name, words,
 				 wrapped[i].words, limits[j]);
@@ -284,6 +290,8 @@ TEST(record_round_trip)
 				struct error err = {};
 
 				k = j / ARRAY_SIZE(wrapped);
+				if (j % ARRAY_SIZE(wrapped) && !(mode->keywords & GIVEN_WRAP))
+					continue;
 				snprintf(end, sizeof(end), ends[k], remotes[mode->family]);
 				snprintf(line, sizeof(line), "mode %s%s %s %s", mode->name, words,
 					 end, wrapped[j % ARRAY_SIZE(wrapped)].words);
@@ -295,6 +303,75 @@ TEST(record_round_trip)
 				assert_memory_equal(&back, &spec, sizeof(spec));
 			}
 		}
+}
+
+/* Keywords of ERSPAN's versions: which go together, how long the headers are, what is kept. */
+TEST(erspan)
+{
+	static const struct {
+		const char *words, *printed;
+		unsigned int overhead;
+	} right[] = {
+		{ "", "erspan_ver 1", 50 },
+		{ "erspan 5 seq key 1023", "key 1023 seq erspan_ver 1 erspan 5", 50 },
+		{ "erspan_ver 0", "erspan_ver 0", 38 },
+		{ "erspan_ver 2 key 7", "key 7 erspan_ver 2", 54 },
+		{ "erspan_ver 2 erspan_dir egress erspan_hwid 63",
+		  "erspan_ver 2 erspan_dir egress erspan_hwid 63", 54 },
+		{ "erspan_dir ingress erspan_ver 2", "erspan_ver 2", 54 },
+	};
+	static const struct {
+		const char *words, *text;
+	} wrong[] = {
+		{ "erspan_ver 3", "erspan_ver: \"3\" is not a version of ERSPAN, 0, 1 or 2" },
+		{ "key 1024", "key: \"1024\" is not a session of ERSPAN, 0..1023" },
+		{ "ikey 1 okey 1024", "okey: \"1024\" is not a session of ERSPAN, 0..1023" },
+		{ "erspan 1048576", "erspan: \"1048576\" is not an index of ERSPAN, 0..1048575" },
+		{ "erspan_ver 2 erspan_hwid 64",
+		  "erspan_hwid: \"64\" is not a hardware id of ERSPAN, 0..63" },
+		{ "erspan_ver 2 erspan_dir both", "erspan_dir: \"both\" is not ingress or egress" },
+		{ "erspan_dir egress", "erspan_dir: goes with `erspan_ver 2`, not with 1" },
+		{ "erspan_hwid 1", "erspan_hwid: goes with `erspan_ver 2`, not with 1" },
+		{ "erspan_ver 2 erspan 5", "erspan: goes with `erspan_ver 1`, not with 2" },
+		{ "erspan_ver 0 erspan 5", "erspan: goes with `erspan_ver 1`, not with 0" },
+		{ "erspan_ver 0 key 5", "key: version 0 of ERSPAN has no sessions; leave it out" },
+		{ "erspan_ver 0 seq",
+		  "seq: version 0 of ERSPAN has no sequence numbers; leave it out" },
+		{ "csum", "csum: mode erspan has no such keyword" },
+		{ "anchor dummy", NULL },
+	};
+	struct tunnel_spec spec, back;
+	struct tunnel record = {};
+	struct error err = {};
+	char line[128], text[128], want[192];
+	FILE *out;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(right); i++) {
+		snprintf(line, sizeof(line), "mode erspan remote 192.0.2.7 %s", right[i].words);
+		if (spec_of(line, &spec, &err))
+			fail_msg("%s: %s", line, err.text);
+		assert_int_equal(spec_overhead(&spec), right[i].overhead);
+		assert_true(spec_segments(&spec));
+		spec_to_record(&spec, &record);
+		spec_init(&back, "t1");
+		spec_from_record(&record, &back);
+		assert_memory_equal(&back, &spec, sizeof(spec));
+		out = fmemopen(text, sizeof(text), "w");
+		spec_print(&back, out);
+		fputc(0, out);
+		fclose(out);
+		snprintf(want, sizeof(want), " mode erspan remote 192.0.2.7 %s", right[i].printed);
+		assert_string_equal(text, want);
+	}
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		snprintf(line, sizeof(line), "mode erspan remote 192.0.2.7 %s", wrong[i].words);
+		if (!spec_of(line, &spec, &err))
+			fail_msg("%s: accepted", line);
+		if (wrong[i].text)
+			assert_string_equal(err.text, wrong[i].text);
+		assert_int_equal(err.status, STATUS_USAGE);
+	}
 }
 
 TEST(record_fields)
@@ -334,9 +411,13 @@ TEST(record_fields)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(keywords_of_modes), cmocka_unit_test(defaults),
-		cmocka_unit_test(opposites),         cmocka_unit_test(overhead),
-		cmocka_unit_test(record_round_trip), cmocka_unit_test(record_fields),
+		cmocka_unit_test(keywords_of_modes),
+		cmocka_unit_test(defaults),
+		cmocka_unit_test(opposites),
+		cmocka_unit_test(overhead),
+		cmocka_unit_test(record_round_trip),
+		cmocka_unit_test(record_fields),
+		cmocka_unit_test(erspan),
 	};
 
 	return cmocka_run_group_tests_name("modes", tests, NULL, NULL);

@@ -95,7 +95,9 @@ TEST(modes)
 		assert_int_equal(mode->keywords & GIVEN_COMMON, GIVEN_COMMON);
 		assert_int_equal(!!(mode->keywords & GIVEN_OVER_IPV4), mode->family == FAMILY_IPV4);
 		assert_int_equal(!!(mode->keywords & GIVEN_OVER_IPV6), mode->family == FAMILY_IPV6);
-		assert_int_equal(!!(mode->keywords & GIVEN_GRE), mode->payload == PAYLOAD_GRE);
+		assert_int_equal(!!(mode->keywords & GIVEN_CSUM), mode->payload == PAYLOAD_GRE);
+		assert_int_equal(!!(mode->keywords & GIVEN_ERSPAN_VER),
+				 mode->payload == PAYLOAD_ERSPAN);
 		/* Rows are told apart by their choices: spec_from_record() finds them by these. */
 		for (j = 0; j < i; j++) {
 			other = mode_row(j);
