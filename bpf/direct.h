@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The short way of decapsulation, for packets with nothing out of the ordinary: a tunnel with both
- * addresses that has its slot, no options, checksums or sequence numbers, one segment, headers in
- * the linear part, no ECN mark to hand on. It looks at each thing once, knows no drop reasons, and
- * gives up at what it does not like, which the long way in decap.h then judges from the start.
+ * addresses that has its slot, no options, one segment, headers in the linear part, no ECN mark to
+ * hand on. It looks at each thing once, knows no drop reasons, and gives up at what it does not like,
+ * which the long way in decap.h then judges from the start.
  */
 #ifndef XTUN_DIRECT_H
 #define XTUN_DIRECT_H
@@ -85,8 +85,8 @@ static __always_inline int direct_pop(ctx_t *ctx, enum family family, const stru
 	return verdict;
 }
 
-/* Likewise a frame, whose Ethernet header is the last of the headers. What it has inside stays as it
- * is. */
+/* Likewise a frame, whose Ethernet header is the last of the headers. What it has inside stays as
+ * it is. */
 static __always_inline int direct_pop_frame(ctx_t *ctx, const struct endpoint *end, __u32 hlen,
 					    __u32 len)
 {
@@ -177,6 +177,84 @@ static __always_inline int direct_gre(ctx_t *ctx, enum family family, void *head
 	return DIRECT_NOT;
 }
 
+/*
+ * Take an IPv4 packet in GRE with a checksum or a sequence number apart, over IPv4. Everything
+ * before the GRE header has been looked at, but for the header checksum. Returns the hook's
+ * verdict, or DIRECT_NOT.
+ */
+__noinline int direct_gre_fields(ctx_t *ctx)
+{
+	const __u32 at = WIRE_ETH_HLEN + IPV4_HLEN;
+	struct sequence *sequence = NULL;
+	void *head = ctx_begin(ctx);
+	const struct iphdr *ip = head + WIRE_ETH_HLEN;
+	const struct endpoint4_slot *slot;
+	const __be16 *gre = head + at;
+	struct endpoint4_key key = {};
+	__u32 hlen = IPV4_HLEN + GRE_HLEN, len, sum = 0, number = 0;
+	struct cpu_state *state;
+	const struct iphdr *inner;
+	__u8 wanted = 0;
+	__u16 flags;
+	int verdict;
+
+	/* With as many fields as there may be. */
+	if (unlikely(head + at + GRE_HLEN + 3 * GRE_FIELD + IPV4_HLEN > ctx_end(ctx)))
+		return DIRECT_NOT;
+	flags = bpf_ntohs(gre[0]);
+	if (unlikely(flags & ~(GRE_CSUM | GRE_KEY | GRE_SEQ) || gre[1] != bpf_htons(WIRE_ETH_P_IP)))
+		return DIRECT_NOT;
+	if (flags & GRE_CSUM) {
+		wanted |= ENDPOINT_CSUM;
+		hlen += GRE_FIELD;
+	}
+	if (flags & GRE_KEY) {
+		key.key = *(const __be32 *)(head + WIRE_ETH_HLEN + hlen);
+		key.keyed = 1;
+		hlen += GRE_FIELD;
+	}
+	if (flags & GRE_SEQ) {
+		wanted |= ENDPOINT_SEQ;
+		number = bpf_ntohl(*(const __be32 *)(head + WIRE_ETH_HLEN + hlen));
+		hlen += GRE_FIELD;
+	}
+	key.local = ip->daddr;
+	key.remote = ip->saddr;
+	slot = &slots.ipv4[endpoint4_slot(&key)];
+	len = bpf_ntohs(ip->tot_len);
+	inner = head + WIRE_ETH_HLEN + hlen;
+	if (unlikely(slot->key.local != key.local || slot->key.remote != key.remote ||
+		     slot->key.key != key.key ||
+		     *(const __be32 *)&slot->key.ip_proto !=
+			     direct_payload(WIRE_IPPROTO_GRE, key.keyed) ||
+		     slot->end.flags != wanted || !(slot->end.inner & INNER_IPV4) ||
+		     !direct_sum_right(ipv4_sum(ip)) || len < hlen + IPV4_HLEN ||
+		     !ctx_holds(ctx, len + WIRE_ETH_HLEN) || ctx_gso_size(ctx) ||
+		     inner->version != 4 || bpf_ntohs(inner->tot_len) > len - hlen))
+		return DIRECT_NOT;
+	/* One that is zero was left to a device, see gre_checksum_right(). */
+	if (flags & GRE_CSUM && likely(gre[2]) &&
+	    (!checksum_range(ctx, at, WIRE_ETH_HLEN + len, &sum) || checksum_fold(sum)))
+		return DIRECT_NOT;
+	if (flags & GRE_SEQ) {
+		sequence = bpf_map_lookup_elem(&sequences, &slot->end.id);
+		if (unlikely(!sequence || (sequence->in && (__s32)(number - sequence->in) < 0)))
+			return DIRECT_NOT;
+	}
+	verdict = ctx_arrive(ctx, head, &slot->end, hlen, bpf_htons(WIRE_ETH_P_IP),
+			     bpf_htons(WIRE_ETH_P_IP));
+	if (unlikely(verdict < 0))
+		return DIRECT_NOT;
+	if (sequence)
+		sequence->in = number + 1;
+	state = bpf_map_lookup_elem(&cpu_state, &slot->end.id);
+	if (likely(state)) {
+		state->rx_packets++;
+		state->rx_bytes += len - hlen;
+	}
+	return verdict;
+}
+
 /* What @ip_proto announces behind the first @hlen bytes. There are as many behind them as the
  * shortest inner packet has. */
 static __always_inline int direct_payload_pop(ctx_t *ctx, enum family family, void *head,
@@ -196,6 +274,8 @@ static __always_inline int direct_payload_pop(ctx_t *ctx, enum family family, vo
 			return direct_gre(ctx, family, head, hlen, false, gre[1]);
 		if (gre[0] == bpf_htons(GRE_KEY))
 			return direct_gre(ctx, family, head, hlen + GRE_FIELD, true, gre[1]);
+		if (family == FAMILY_IPV4)
+			return direct_gre_fields(ctx);
 		break;
 	case WIRE_IPPROTO_UDP:
 	case WIRE_IPPROTO_MPLS:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The short way of encapsulation, for packets with nothing out of the ordinary through a tunnel
- * whose outer headers differ little from packet to packet: IP or GRE without checksums and sequence
- * numbers, a fixed remote, a route that was looked up in this tick. The long way in encap.h leaves
+ * whose outer headers differ little from packet to packet: IP or GRE, a fixed remote, a route that
+ * was looked up in this tick. The long way in encap.h leaves
  * behind what its headers had in common with those of the next packet; here they are finished. It
  * knows no drop reasons, and gives up, before it writes, at what it does not like. Words of headers
  * are put together as they lie in memory: lowest byte first, as in all of vmlinux.h.
@@ -18,8 +18,8 @@ enum { READY_NOT = CTX_NEXT - 1 };
 /* Whether the outer headers of @t are of the simple form. */
 static __always_inline bool ready_can(const struct tunnel *t)
 {
-	return !(t->flags & (TUNNEL_NO_REMOTE | TUNNEL_PER_SEGMENT | TUNNEL_TOS_PLAIN)) &&
-	       t->wrap == WRAP_NONE && (t->payload == PAYLOAD_IP || t->payload == PAYLOAD_GRE);
+	return !(t->flags & (TUNNEL_NO_REMOTE | TUNNEL_TOS_PLAIN)) && t->wrap == WRAP_NONE &&
+	       (t->payload == PAYLOAD_IP || t->payload == PAYLOAD_GRE);
 }
 
 /* Fold a sum of few 16-bit words to 16 bits. */
@@ -35,6 +35,14 @@ static __always_inline __u8 ready_proto(const struct tunnel *t, enum inner kind)
 	return t->ip_proto ?: payload_ip_proto(kind);
 }
 
+/* Prepare @ready for inner packets of @kind over IPv4. @sum: of the rest of the header. */
+static __always_inline void ready_kind4(const struct tunnel *t, struct ready_kind *ready,
+					enum inner kind, __u32 sum)
+{
+	ready->ttl_proto = t->inner & kind ? bpf_htons(t->ttl << 8 | ready_proto(t, kind)) : 0;
+	ready->sum = ready_fold(sum + ready->ttl_proto);
+}
+
 static __always_inline void ready_make4(const struct tunnel *t, struct cpu_state *state)
 {
 	const struct route_cache *cache = &state->route;
@@ -47,36 +55,33 @@ static __always_inline void ready_make4(const struct tunnel *t, struct cpu_state
 		    cache->remote.v4 % 0xffff;
 
 	ready->head = words[0] | (__u64)words[1] << 32;
-	ready->ipv4.ttl_proto = ready->ipv6.ttl_proto = 0;
-	if (t->inner & INNER_IPV4)
-		ready->ipv4.ttl_proto =
-			bpf_htonl((__u32)t->ttl << 24 | ready_proto(t, INNER_IPV4) << 16);
-	if (t->inner & INNER_IPV6)
-		ready->ipv6.ttl_proto =
-			bpf_htonl((__u32)t->ttl << 24 | ready_proto(t, INNER_IPV6) << 16);
-	ready->ipv4.sum = ready_fold(sum + ready->ipv4.ttl_proto);
-	ready->ipv6.sum = ready_fold(sum + ready->ipv6.ttl_proto);
+	ready_kind4(t, &ready->ipv4, INNER_IPV4, sum);
+	ready_kind4(t, &ready->ipv6, INNER_IPV6, sum);
+	ready_kind4(t, &ready->mpls, INNER_MPLS, sum);
 	if (!(t->flags & TUNNEL_DF))
 		ready->how |= READY_ID | (t->flags & TUNNEL_IGNORE_DF ? 0 : READY_DF_INNER);
 	ready->how |= READY_IPV4;
 }
 
+static __always_inline void ready_kind6(const struct tunnel *t, struct ready_kind *ready,
+					enum inner kind)
+{
+	ready->ttl_proto = t->inner & kind ? bpf_htons(ready_proto(t, kind) << 8 | t->ttl) : 0;
+}
+
 static __always_inline void ready_make6(const struct tunnel *t, struct cpu_state *state)
 {
-	bool limited = t->flags & TUNNEL_ENCAP_LIMIT;
 	struct ready *ready = &state->ready;
 
 	ready->head = bpf_htonl(6u << 28 | (__u32)state->route.tos << 20) | t->flowlabel;
-	ready->ipv4.ttl_proto = ready->ipv6.ttl_proto = 0;
-	if (t->inner & INNER_IPV4)
-		ready->ipv4.ttl_proto = bpf_htonl(ready_proto(t, INNER_IPV4) << 8 | t->ttl);
-	if (t->inner & INNER_IPV6)
-		ready->ipv6.ttl_proto = bpf_htonl(ready_proto(t, INNER_IPV6) << 8 | t->ttl);
+	ready_kind6(t, &ready->ipv4, INNER_IPV4);
+	ready_kind6(t, &ready->ipv6, INNER_IPV6);
+	ready->mpls.ttl_proto = 0;
 	if (!t->flowlabel)
 		ready->how |= READY_FLOW;
 	if (t->flags & TUNNEL_FLOWLABEL_INHERIT)
 		ready->how |= READY_FLOW | READY_FLOW_INNER;
-	if (limited)
+	if (t->flags & TUNNEL_ENCAP_LIMIT)
 		ready->how |= READY_LIMIT;
 	ready->limit = t->encap_limit;
 	ready->how |= READY_IPV6;
@@ -91,12 +96,15 @@ static __noinline void ready_make(const struct tunnel *t, struct cpu_state *stat
 	ready->how = 0;
 	ready->room = cache->mtu > t->hlen ? cache->mtu - t->hlen : 0;
 	if (t->payload == PAYLOAD_GRE)
-		ready->how |= READY_GRE | (t->flags & TUNNEL_OKEY ? READY_KEY : 0);
+		ready->how |= READY_GRE | (t->flags & TUNNEL_OKEY ? READY_KEY : 0) |
+			      (t->flags & TUNNEL_OCSUM ? READY_CSUM : 0) |
+			      (t->flags & TUNNEL_OSEQ ? READY_SEQ : 0);
 	if (!t->ttl)
 		ready->how |= READY_TTL;
 	if (t->flags & TUNNEL_TOS_INHERIT)
 		ready->how |= READY_DSCP;
 	ready->okey = t->okey;
+	ready->id = t->id;
 	ready->room_flags = t->room_flags;
 	ready->hlen = t->hlen;
 	ready->dscp = cache->tos;
@@ -118,10 +126,46 @@ static __always_inline void ready_ethernet(void *to, const struct route_cache *c
 	*(__u16 *)(to + 12) = *(const __u16 *)(eth + 12);
 }
 
+/*
+ * Write a GRE header with a checksum or a sequence number in front of the inner packet, whose first
+ * bytes are known to be where the program can see them. Returns 0 or a refusal.
+ */
+static __noinline int ready_gre_fields(ctx_t *ctx, const struct ready *ready, __be16 eth_proto)
+{
+	const __u16 how = ready->how;
+	__u32 hlen = GRE_HLEN + (how & READY_CSUM ? GRE_FIELD : 0) +
+		     (how & READY_KEY ? GRE_FIELD : 0) + (how & READY_SEQ ? GRE_FIELD : 0);
+	__u32 inner_at = WIRE_ETH_HLEN + ready->hlen, at = inner_at - hlen;
+	void *gre = ctx_at(ctx, at, GRE_HLEN + 3 * GRE_FIELD), *field = gre + GRE_HLEN;
+	__u16 flags = 0;
+
+	if (unlikely(!gre))
+		return REFUSE(push_failed);
+	if (how & READY_CSUM) {
+		flags |= GRE_CSUM;
+		*(__be32 *)field = 0;
+		field += GRE_FIELD;
+	}
+	if (how & READY_KEY) {
+		flags |= GRE_KEY;
+		*(__be32 *)field = ready->okey;
+		field += GRE_FIELD;
+	}
+	if (how & READY_SEQ) {
+		flags |= GRE_SEQ;
+		*(__be32 *)field = bpf_htonl(gre_sequence_next(ready->id));
+	}
+	*(__be16 *)gre = bpf_htons(flags);
+	*(__be16 *)(gre + 2) = eth_proto;
+	return how & READY_CSUM ? gre_finish(ctx, at, inner_at, gre_kind(eth_proto)) : 0;
+}
+
 /* Write the GRE header at @gre. Returns 0 or a refusal. */
 static __always_inline int ready_gre(ctx_t *ctx, const struct ready *ready, __be16 *gre,
 				     __be16 eth_proto)
 {
+	if (unlikely(ready->how & (READY_CSUM | READY_SEQ)))
+		return ready_gre_fields(ctx, ready, eth_proto);
 	if (unlikely((void *)(gre + 2) > ctx_end(ctx)))
 		return REFUSE(push_failed);
 	gre[0] = 0;
@@ -136,22 +180,16 @@ static __always_inline int ready_gre(ctx_t *ctx, const struct ready *ready, __be
 }
 
 /*
- * Push and write the outer headers, which begin with @head and @tail, the source address in it.
- * What is needed for that lies in as few variables as can be: the call leaves but four registers.
- * Returns 0, a refusal, or READY_NOT.
+ * Write the outer headers, which begin with @head and @tail, the source address in it, into the
+ * room that was made for them. From here on the packet is changed: there is no way back but to drop
+ * it. Returns 0 or a refusal.
  */
 static __always_inline int ready_write(ctx_t *ctx, const struct cpu_state *state, __u64 head,
 				       __u64 tail, __be16 eth_proto)
 {
 	const struct ready *ready = &state->ready;
-	void *to;
+	void *to = ctx_begin(ctx);
 
-	/* Now, and not after the call. */
-	asm volatile("" : "+r"(head), "+r"(tail));
-	if (unlikely(ctx_push(ctx, ready->hlen, ready->room_flags)))
-		return READY_NOT;
-	/* From here on the packet is changed: there is no way back but to drop it. */
-	to = ctx_begin(ctx);
 	if (unlikely(to + WIRE_ETH_HLEN + IPV4_HLEN > ctx_end(ctx)))
 		return REFUSE(push_failed);
 	ready_ethernet(to, &state->route);
@@ -218,6 +256,16 @@ static __always_inline __u8 ready_ttl(const struct ready_inner *in)
 		       : ((const struct ipv6hdr *)in->ip)->hop_limit;
 }
 
+/* The rest of the IPv4 header but for the destination: @third has TTL and protocol, @sum is that of
+ * all. */
+static __always_inline __u64 ready4_tail(const struct cpu_state *state, __u32 third, __u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum += sum >> 16;
+	third |= ~sum << 16;
+	return third | (__u64)state->route.source.v4 << 32;
+}
+
 /* Carry a packet over IPv4. Returns the hook's verdict, a refusal, or READY_NOT. */
 static __always_inline int ready4_send(ctx_t *ctx, struct cpu_state *state)
 {
@@ -225,7 +273,7 @@ static __always_inline int ready4_send(ctx_t *ctx, struct cpu_state *state)
 	struct ready_inner in;
 	__u32 len, sum, third;
 	__be16 tot_len;
-	__u64 head;
+	__u64 head, tail;
 	__u8 ecn;
 	int ret;
 
@@ -269,14 +317,54 @@ static __always_inline int ready4_send(ctx_t *ctx, struct cpu_state *state)
 			sum += id + df;
 		}
 	}
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum += sum >> 16;
-	third |= ~sum << 16;
-	ret = ready_write(ctx, state, head, third | (__u64)state->route.source.v4 << 32,
-			  in.eth_proto);
+	tail = ready4_tail(state, third, sum);
+	/* What is needed later lies in as few variables as can be, made now: the call leaves but
+	 * four registers. */
+	asm volatile("" : "+r"(head), "+r"(tail));
+	if (unlikely(ctx_push(ctx, ready->hlen, ready->room_flags)))
+		return READY_NOT;
+	ret = ready_write(ctx, state, head, tail, in.eth_proto);
 	if (unlikely(ret))
 		return ret;
 	return ready_redirect(state, len);
+}
+
+/*
+ * As ready4_send(), a packet with an MPLS label: it has no TOS, the host's TTL, and has to become
+ * one that the kernel makes room in.
+ */
+static __noinline int ready_mpls_send(ctx_t *ctx, struct cpu_state *state)
+{
+	const struct ready *ready = &state->ready;
+	__u32 len = ctx_len(ctx) - WIRE_ETH_HLEN, third = ready->mpls.ttl_proto, sum;
+	__u64 head, tail;
+	__be16 tot_len, id;
+	int ret;
+
+	if (unlikely(len > ready->room || ctx_gso_size(ctx) || !third || ready->how & READY_DSCP ||
+		     len < IPV4_HLEN || !ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN)))
+		return READY_NOT;
+	tot_len = bpf_htons(len + ready->hlen);
+	head = ready->head | (__u64)tot_len << 16;
+	sum = ready->mpls.sum + tot_len;
+	if (ready->how & READY_TTL) {
+		third |= TTL_DEFAULT;
+		sum += TTL_DEFAULT;
+	}
+	if (ready->how & READY_ID) {
+		id = bpf_get_prandom_u32();
+		head |= (__u64)id << 32;
+		sum += id;
+	}
+	tail = ready4_tail(state, third, sum);
+	if (ctx_retype(ctx, bpf_htons(WIRE_ETH_P_IP)))
+		return REFUSE(push_failed);
+	/* As encap_push_again() */
+	if (unlikely(ctx_push(ctx, ready->hlen, ready->room_flags)) &&
+	    ctx_push(ctx, ready->hlen, 0))
+		return REFUSE(push_failed);
+	ret = ready_write(ctx, state, head, tail, bpf_htons(WIRE_ETH_P_MPLS));
+	return ret ?: ready_redirect(state, len);
 }
 
 /* The first word of the IPv6 header without its ECN bits, as ipv6_write() makes it. */
@@ -357,7 +445,7 @@ static __noinline int ready6_send(ctx_t *ctx, struct cpu_state *state)
 	if (in.kind == &ready->ipv6 &&
 	    unlikely(((const struct ipv6hdr *)in.ip)->nexthdr == WIRE_IPPROTO_DSTOPTS))
 		return READY_NOT;
-	second = in.kind->ttl_proto;
+	second = (__u32)in.kind->ttl_proto << 16;
 	if (unlikely(!second))
 		return READY_NOT;
 	second |= bpf_htons(len + ready->hlen - IPV6_HLEN);
@@ -377,11 +465,16 @@ static __noinline int ready6_send(ctx_t *ctx, struct cpu_state *state)
 /* Carry a packet. Returns the hook's verdict, a refusal, or READY_NOT. */
 static __always_inline int ready_send(ctx_t *ctx, struct cpu_state *state)
 {
+	int ret;
+
 	if (unlikely(state->route.jiffies != bpf_jiffies64() || !state->route.ready))
 		return READY_NOT;
-	if (likely(state->ready.how & READY_IPV4))
-		return ready4_send(ctx, state);
-	return ready6_send(ctx, state);
+	if (unlikely(!(state->ready.how & READY_IPV4)))
+		return ready6_send(ctx, state);
+	ret = ready4_send(ctx, state);
+	if (unlikely(ret == READY_NOT) && ctx_eth_proto(ctx) == bpf_htons(WIRE_ETH_P_MPLS))
+		ret = ready_mpls_send(ctx, state);
+	return ret;
 }
 
 #endif

@@ -313,6 +313,8 @@ enum ready_how {
 	READY_IPV6 = 1 << 1,
 	READY_GRE = 1 << 2,
 	READY_KEY = 1 << 3,
+	READY_CSUM = 1 << 11,
+	READY_SEQ = 1 << 12,
 
 	/* What has to be found out for each packet. */
 	READY_TTL = 1 << 4,        /* is the inner packet's */
@@ -328,9 +330,8 @@ enum ready_how {
 
 /* What depends on the kind of the inner packet. */
 struct ready_kind {
-	__be32 ttl_proto; /* as they lie in the outer header, with nothing where the rest of the
-			     word is; 0: not carried */
-	__u32 sum;        /* IPv4: of all in the header that is known, less than 2^16 */
+	__be16 ttl_proto; /* side by side, as in the outer header; 0: not carried */
+	__u16 sum;        /* IPv4: of all in the header that is known */
 };
 
 struct ready {
@@ -338,12 +339,12 @@ struct ready {
 	__u16 how;             /* enum ready_how, 0: the rest is of no use */
 	__u8 room_flags, hlen; /* as in struct tunnel */
 	__u8 dscp;             /* the inner packet's, if it is inherited */
-	__u8 pad;
-	__u64 head;                   /* the first bytes of the header, without length and ECN */
-	struct ready_kind ipv4, ipv6; /* the inner packet's kind */
+	__u8 limit;            /* encapsulation limit */
+	__u64 head;            /* the first bytes of the header, without length and ECN */
+	struct ready_kind ipv4, ipv6, mpls; /* the inner packet's kind */
 	__be32 okey;
-	__u8 limit; /* encapsulation limit */
-	__u8 pad1[3];
+	__u32 id; /* of the tunnel */
+	__u32 pad;
 };
 _Static_assert(sizeof(struct ready) == 40, "struct ready is part of the layout");
 
