@@ -10,6 +10,10 @@ enum { FRAME_MAX = 2048, PASS = 2, SHOT = 2, SAMPLE_AT = 1000 };
 /* What is sent: set before the program runs. Where the frame has a GRE sequence number, each gets the next. */
 __u8 frame[FRAME_MAX];
 __u32 frame_len;
+/* If there is another of the same length, they take turns. */
+__u8 other[FRAME_MAX];
+__u32 alternate;
+__u32 sent;
 __u32 sequence_at;
 __u32 sequence;
 
@@ -23,12 +27,15 @@ SEC("xdp")
 int flood(struct xdp_md *ctx)
 {
 	if (sequence_at) {
-		__be32 *at = (void *)frame + (sequence_at & (FRAME_MAX / 2 - 1));
+		__u32 offset = sequence_at & (FRAME_MAX / 2 - 1);
 
-		*at = bpf_htonl(++sequence);
+		*(__be32 *)(frame + offset) = *(__be32 *)(other + offset) = bpf_htonl(++sequence);
 	}
 	/* In a form in which every verifier sees that it is 1 .. FRAME_MAX. */
-	bpf_xdp_store_bytes(ctx, 0, frame, ((frame_len - 1) & (FRAME_MAX - 1)) + 1);
+	if (alternate && ++sent & 1)
+		bpf_xdp_store_bytes(ctx, 0, other, ((frame_len - 1) & (FRAME_MAX - 1)) + 1);
+	else
+		bpf_xdp_store_bytes(ctx, 0, frame, ((frame_len - 1) & (FRAME_MAX - 1)) + 1);
 	return PASS;
 }
 

@@ -4,8 +4,8 @@
  *
  *	flood sink DEV PIN		count what arrives on DEV and drop it; the counter is pinned as PIN
  *	flood read PIN [FILE]		print the count and start anew; FILE gets one of the frames
- *	flood send DEV COUNT FILE	send the frame in FILE; prints the nanoseconds it took. A GRE
- *					sequence number in it grows by one
+ *	flood send DEV COUNT FILE [FILE] send the frame in FILE; prints the nanoseconds it took. A GRE
+ *					sequence number in it grows by one. Two of the same form take turns
  *	flood frame FILE LEN SRC DST [LABEL]
  *					write a UDP frame of LEN bytes over IPv4 or IPv6, below an MPLS
  *					label if one is given; MAC addresses left out
@@ -41,7 +41,7 @@ enum {
 
 static int usage(void)
 {
-	fputs("usage: flood sink DEV PIN | read PIN [FILE] | send DEV COUNT FILE | frame FILE LEN SRC DST [LABEL]\n",
+	fputs("usage: flood sink DEV PIN | read PIN [FILE] | send DEV COUNT FILE [FILE] | frame FILE LEN SRC DST [LABEL]\n",
 	      stderr);
 	return 2;
 }
@@ -159,7 +159,7 @@ static size_t frame_read(unsigned char *frame, size_t size, const char *file, co
 	return len;
 }
 
-static int send_frames(const char *dev, const char *count, const char *file)
+static int send_frames(const char *dev, const char *count, const char *file, const char *other)
 {
 	struct flood_bpf *skel = flood_bpf__open();
 	struct xdp_md meta = { .ingress_ifindex = if_nametoindex(dev) };
@@ -178,6 +178,11 @@ static int send_frames(const char *dev, const char *count, const char *file)
 	len = frame_read(skel->bss->frame, sizeof(skel->bss->frame) - 1, file, dev);
 	if (!len)
 		return 1;
+	if (other && frame_read(skel->bss->other, sizeof(skel->bss->other) - 1, other, dev) != len) {
+		fprintf(stderr, "flood: %s: not as long as %s\n", other, file);
+		return 1;
+	}
+	skel->bss->alternate = !!other;
 	skel->bss->frame_len = len;
 	skel->bss->sequence_at = sequence_find(skel->bss->frame);
 	/* In microseconds, so that it is ahead of every earlier run's: no packet takes less. */
@@ -285,8 +290,8 @@ int main(int argc, char **argv)
 		return sink(argv[2], argv[3]);
 	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "read"))
 		return read_counter(argv[2], argv[3]);
-	if (argc == 5 && !strcmp(argv[1], "send"))
-		return send_frames(argv[2], argv[3], argv[4]);
+	if ((argc == 5 || argc == 6) && !strcmp(argv[1], "send"))
+		return send_frames(argv[2], argv[3], argv[4], argv[5]);
 	if ((argc == 6 || argc == 7) && !strcmp(argv[1], "frame"))
 		return write_frame(argv[2], argv[3], argv[4], argv[5], argv[6]);
 	return usage();
