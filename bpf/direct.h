@@ -2,8 +2,8 @@
 /*
  * The short way of decapsulation, for packets with nothing out of the ordinary: a tunnel with both
  * addresses that has its slot, no options, one segment, headers in the linear part, no ECN mark to
- * hand on. It looks at each thing once, knows no drop reasons, and gives up at what it does not like,
- * which the long way in decap.h then judges from the start.
+ * hand on. It looks at each thing once, knows no drop reasons, and gives up at what it does not
+ * like, which the long way in decap.h then judges from the start.
  */
 #ifndef XTUN_DIRECT_H
 #define XTUN_DIRECT_H
