@@ -6,6 +6,7 @@
 
 #include "direct.h"
 #include "endpoint.h"
+#include "fdb.h"
 #include "learn.h"
 #include "options.h"
 #include "options6.h"
@@ -267,6 +268,8 @@ __noinline int decap_frame(ctx_t *ctx, const struct endpoint *end, const struct 
 	err = err ?: payload_check(ctx, end, h);
 	if (h->erspan)
 		err = err ?: erspan_arrive(ctx, end, h);
+	if (end->flags & ENDPOINT_LEARN)
+		err = err ?: fdb_learn(ctx, end, h->hlen, outer >> 8);
 	err = err ?: frame_tos(ctx, h, outer);
 	err = err ?: frame_pop(ctx, h, outer >> 8 == FAMILY_IPV6);
 	if (unlikely(err))

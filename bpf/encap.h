@@ -5,6 +5,7 @@
 
 #include "copy.h"
 #include "erspan.h"
+#include "fdb.h"
 #include "frame.h"
 #include "icmp.h"
 #include "maps.h"
@@ -159,6 +160,23 @@ static __noinline int encap_packet(ctx_t *ctx, const struct tunnel *t, struct cp
 				      : ctx_redirect_neigh(route.ifindex, &route.hop);
 }
 
+/* As route_find(), for a frame, whose remote is to be found, too. */
+__noinline int frame_route(ctx_t *ctx, const struct tunnel *t, struct route_cache *cache,
+			   struct route *route)
+{
+	int err;
+
+	if (!t || !cache || !route)
+		return REFUSE(no_route);
+	if (likely(!(t->flags & TUNNEL_NO_REMOTE)))
+		return route_find(ctx, t, cache, route);
+	err = fdb_find(ctx, t, cache);
+	err = err ?: route_find(ctx, t, cache, route);
+	if (!err && unlikely(!route->resolved))
+		fdb_keep(t, cache);
+	return err;
+}
+
 /*
  * Carry one Ethernet frame, as encap_packet() does. Its header goes into the room together with the
  * outer ones, where the kernel is told that it is.
@@ -169,7 +187,7 @@ __noinline int encap_frame(ctx_t *ctx, const struct tunnel *t, struct cpu_state 
 	struct inner_packet in = {};
 	struct frame frame = {};
 	__u32 hlen, plain = 0;
-	struct route route;
+	struct route route = {};
 	int err;
 
 	if (!t || !state || !verdict)
@@ -190,8 +208,6 @@ __noinline int encap_frame(ctx_t *ctx, const struct tunnel *t, struct cpu_state 
 	err = frame_read(ctx, &in);
 	if (unlikely(err))
 		return err;
-	if (unlikely(t->flags & TUNNEL_NO_REMOTE))
-		return REFUSE(no_peer);
 	if (t->flags & TUNNEL_SPECIAL) {
 		err = encap_special(ctx, t, &in);
 		if (unlikely(err))
@@ -203,7 +219,7 @@ __noinline int encap_frame(ctx_t *ctx, const struct tunnel *t, struct cpu_state 
 	/* Without a branch, which the verifier would follow to the end. */
 	in.limited &= ~plain;
 	route.tos &= plain - 1;
-	err = route_find(ctx, t, &state->route, &route);
+	err = frame_route(ctx, t, &state->route, &route);
 	if (unlikely(err))
 		return err;
 	hlen = t->hlen + in.frame_hlen - WIRE_ETH_HLEN;

@@ -106,6 +106,27 @@ struct {
 	__array(values, struct peer_table6);
 } peers6 SEC(".maps");
 
+struct peer_table_mac {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(struct peer_mac));
+	__uint(value_size, sizeof(union address));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, MAX_TUNNELS);
+	__type(key, __u32);
+	__array(values, struct peer_table_mac);
+} peers_mac SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_FDB);
+	__type(key, struct fdb_key);
+	__type(value, struct fdb_entry);
+} fdb SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, PEER_ROUTES);

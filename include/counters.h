@@ -36,7 +36,10 @@
 	X(ecn, RX, "congestion was marked outside on a packet whose sender does not know ECN")     \
 	X(pop_failed, RX, "the kernel refused to remove the outer header")                         \
 	X(wrong_peer, RX, "the outer source is not the peer that owns the inner source")           \
-	X(vlan, RX, "XDP took it out of a tagged frame whose tag the device hid from XDP")
+	X(vlan, RX, "XDP took it out of a tagged frame whose tag the device hid from XDP")         \
+	X(flood, TX, "the kernel had no memory for a copy of a frame for another peer")            \
+	X(source_mac, RX,                                                                          \
+	  "the frame's source is a group, nobody, or the tunnel's own device: a loop")
 
 /* clang-format off */
 enum drop {

@@ -21,6 +21,9 @@
  *                 1 << BUCKET_BITS, and enum bucket
  *   remotes       union address, many to a line, from number 1 on
  *   entries       struct peer_entry, ascending by prefix and length
+ *
+ * The peers of a tunnel for frames have no prefixes: their table is a hash map, made and replaced
+ * in the same way. Its keys are struct peer_mac, its values union address.
  */
 #ifndef XTUN_PEER_TABLE_H
 #define XTUN_PEER_TABLE_H
@@ -74,6 +77,16 @@ struct peer_entry {
 	__u8 length;
 	__u8 pad[3];
 };
+
+/* Who gets frames that nobody is known to own (broadcast, groups, unknown MACs) has a number from 1
+ * on, and the MAC zero. The word at zero in all is how many they are. */
+struct peer_mac {
+	__u8 mac[6];
+	__u16 flood;
+};
+_Static_assert(sizeof(struct peer_mac) == 8, "struct peer_mac is part of the layout");
+
+enum { FLOOD_MAX = 128 };
 
 _Static_assert(sizeof(struct peers_header) <= sizeof(struct peer_line4), "a header is a line");
 _Static_assert(sizeof(struct peer_entry) == 24, "struct peer_entry is part of the layout");

@@ -70,6 +70,10 @@ enum tunnel_flags {
 	TUNNEL_DSCP_INHERIT = 1 << 20, /* incoming: the outer DSCP goes to the inner header */
 	TUNNEL_MARK_INHERIT = 1 << 21, /* routes are looked up with the inner packet's mark */
 
+	/* Frames */
+	TUNNEL_PEERS_MAC = 1 << 27, /* remote any: there is a table of peers by MAC */
+	TUNNEL_LEARNING = 1 << 26,  /* remote any: inner sources are learned from received frames */
+
 	TUNNEL_TRUNCATE = 1 << 28, /* frames that are too long are cut, each by itself */
 
 	/* What a simple tunnel has none of, looked at in one step. */
@@ -124,11 +128,12 @@ struct tunnel {
 	__u8 ip_proto; /* what the outer IP header announces; 0: depends on the inner packet */
 	__u8 room_flags; /* BPF_F_ADJ_ROOM_ENCAP_*: what the kernel has to know for segmentation */
 	__u8 pad;
+	__u32 ageing; /* seconds that what was learned is good for, 0: for ever */
 	__u32 id;     /* index in `cpu_state`: the smallest number that no other tunnel has */
 	__u32 port;   /* what it is found by */
 	__u32 erspan; /* fields of enum erspan_fields */
 };
-_Static_assert(sizeof(struct tunnel) == 120, "struct tunnel is part of the layout");
+_Static_assert(sizeof(struct tunnel) == 124, "struct tunnel is part of the layout");
 
 /*
  * The fast way to a tunnel: one slot per port, looked at before the map. Of tunnels that share a
@@ -181,6 +186,7 @@ enum endpoint_flags {
 	ENDPOINT_PEERS = 1 << 3, /* the outer source must be the peer that owns the inner one */
 	ENDPOINT_DSCP = 1 << 5,  /* the outer DSCP goes to the inner header */
 	ENDPOINT_6TO4 = 1 << 4,  /* or, where the inner address tells, the one in it (RFC 3056) */
+	ENDPOINT_LEARN = 1 << 7, /* frames: learn who has their source; see bpf/fdb.h */
 };
 
 struct endpoint {
@@ -407,6 +413,25 @@ struct path_mtu {
 	__u32 pad;
 };
 
+/*
+ * Of tunnels for frames with remote `any`: the remote that a MAC sent from, in the map `fdb`. When
+ * there are too many, those that were asked for least go.
+ */
+struct fdb_key {
+	__u32 id; /* of the tunnel */
+	__u8 mac[6];
+	__u8 pad[2];
+};
+_Static_assert(sizeof(struct fdb_key) == 12, "struct fdb_key is part of the layout");
+
+struct fdb_entry {
+	union address remote;
+	__u64 seen; /* nanoseconds of bpf_ktime_get_coarse_ns(), at most FDB_UPDATE late */
+};
+_Static_assert(sizeof(struct fdb_entry) == 24, "struct fdb_entry is part of the layout");
+
+enum { FDB_UPDATE = 1000000000 };
+
 enum device_flags {
 	DEVICE_MANUAL = 1 << 0,  /* by `xtun attach`: stays until `xtun detach` */
 	DEVICE_CLSACT = 1 << 1,  /* attached as a clsact filter, for kernels without tcx */
@@ -460,6 +485,7 @@ enum {
 	MAX_PATHS = 4096,
 	MAX_SESSIONS = 4096,
 	PEER_ROUTES = 256, /* on each CPU */
+	MAX_FDB = 16384,
 };
 
 #endif

@@ -257,13 +257,13 @@ counter()
 # drops HOST TUNNEL - all drops together
 drops() { xt "$1" -j -s tunnel show "$2" | jq '[.[0].stats.drops[]] | add // 0'; }
 
-# capture HOST DEV FILE FILTER - tcpdump in the background, listening when this returns
+# capture HOST DEV FILE FILTER [ARGS...] - tcpdump in the background, listening when this returns
 capture()
 {
 	# What an earlier one left would say that this one listens already.
 	rm -f "$3" "$3.err"
 	nsenter --net="/run/netns/$(ns "$1")" -- \
-		tcpdump -q -n -U --immediate-mode -i "$2" -w "$3" "$4" 2>"$3.err" &
+		tcpdump -q -n -U --immediate-mode "${@:5}" -i "$2" -w "$3" "$4" 2>"$3.err" &
 	capture_pid=$!
 	wait_for 5 "tcpdump" grep -q 'listening on' "$3.err"
 }

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "batch.h"
+#include "fdb.h"
 #include "output.h"
+#include "peer_table.h"
 #include "peers_apply.h"
 #include "verbs.h"
 
@@ -22,7 +24,8 @@ static struct tunnel_entry *take_tunnel(const struct model *model, struct args *
 	return tunnel_find(model, name, err);
 }
 
-/* `PREFIX via ADDRESS`; without @via_needed the second half may be missing. */
+/* `PREFIX via ADDRESS` or `lladdr MAC via ADDRESS`; without @via_needed the second half may be
+ * missing. */
 static int take_peer(struct args *args, bool via_needed, struct typed_peer *typed,
 		     struct error *err)
 {
@@ -30,8 +33,16 @@ static int take_peer(struct args *args, bool via_needed, struct typed_peer *type
 	int ret;
 
 	if (!word)
-		return misuse(err, "PREFIX is missing");
-	ret = peer_prefix_parse(word, typed, err);
+		return misuse(err, "PREFIX or `lladdr MAC` is missing");
+	if (!strcmp(word, "lladdr")) {
+		word = args_next(args);
+		if (!word)
+			return misuse(err, "lladdr: its value MAC is missing");
+		ret = peer_mac_parse(word, typed, err);
+		via_needed |= peer_floods(&typed->peer, typed->inner);
+	} else {
+		ret = peer_prefix_parse(word, typed, err);
+	}
 	if (ret)
 		return ret;
 	word = args_next(args);
@@ -60,11 +71,38 @@ static int take_edit(struct model *model, struct args *args, bool via_needed,
 	return ret ?: model_peers(model, entry, typed->inner, list, err);
 }
 
+/* Refuse more peers for what is for many than a frame has copies; @more are to come to the list. */
+static int flood_check(const struct peers *list, enum inner inner, size_t more, struct error *err)
+{
+	static const union address none;
+	size_t i, count = more;
+
+	for (i = 0; i < list->count && inner == INNER_ETHERNET; i++)
+		count += list->all[i].length == FLOOD_LENGTH &&
+			 memcmp(&list->all[i].via, &none, sizeof(none));
+	if (count <= FLOOD_MAX)
+		return 0;
+	return refuse(
+		err, -ENOSPC,
+		"lladdr: a tunnel has room for %d peers with 00:00:00:00:00:00, each of which "
+		"gets a copy",
+		FLOOD_MAX);
+}
+
 static int peers_put(struct peers *list, const struct typed_peer *typed, struct error *err)
 {
+	bool floods = peer_floods(&typed->peer, typed->inner);
 	char text[PREFIX_STRLEN];
-	int ret = peers_add(list, &typed->peer);
+	int ret = 0;
 
+	if (floods && peers_find(list, &typed->peer.prefix, FLOOD_LENGTH))
+		return refuse(err, -EEXIST, "%s has that peer already",
+			      prefix_text(&typed->peer, typed->inner, text));
+	if (floods)
+		ret = flood_check(list, typed->inner, 1, err);
+	if (ret)
+		return ret;
+	ret = peers_add(list, &typed->peer);
 	if (ret == -EEXIST)
 		return refuse(err, ret, "%s has a peer already",
 			      prefix_text(&typed->peer, typed->inner, text));
@@ -118,7 +156,7 @@ int peer_del(struct model *model, struct args *args, struct error *err)
 	return 0;
 }
 
-/* Both lists of @entry, emptied. */
+/* All lists of @entry, emptied. */
 static int peers_empty(const struct model *model, struct tunnel_entry *entry,
 		       struct peers *lists[PEER_TABLES], struct error *err)
 {
@@ -145,6 +183,7 @@ int peer_flush(struct model *model, struct args *args, struct error *err)
 
 	if (!entry)
 		return -ENOENT;
+	entry->forget = entry->spec.mode->inner == INNER_ETHERNET;
 	return args_end(args, err) ?: peers_empty(model, entry, lists, err);
 }
 
@@ -162,12 +201,15 @@ static int load_line(const struct tunnel_entry *entry, char *line, unsigned long
 		return 0;
 	if (args.count < 0)
 		return misuse(err, "`PREFIX via ADDR` is expected");
+	/* `lladdr MAC via ADDR age SECONDS`: what `peer show` tells of what was learned. */
+	if (args.count == 6 && !strcmp(words[0], "lladdr") && !strcmp(words[4], "age"))
+		return 0;
 	ret = take_peer(&args, true, &typed, err);
 	ret = ret ?: peer_check(entry, &typed, err);
 	if (ret)
 		return ret;
 	typed.peer.line = number;
-	ret = peers_append(lists[typed.inner == INNER_IPV4 ? 0 : 1], &typed.peer);
+	ret = peers_append(lists[peer_table_of(typed.inner)], &typed.peer);
 	return ret ? refuse_kernel(err, ret, "adding a peer") : 0;
 }
 
@@ -183,6 +225,8 @@ static int load_check(struct peers *lists[PEER_TABLES], const char *path, struct
 		if (twice)
 			return misuse(err, "%s: line %u: %s was given before", file_name(path),
 				      twice->line, prefix_text(twice, peer_table_inner(i), text));
+		if (flood_check(lists[i], peer_table_inner(i), 0, err))
+			return -ENOSPC;
 	}
 	return 0;
 }
@@ -230,7 +274,7 @@ int peer_recall(struct model *model, struct args *args, struct error *err)
 	source = args_next(args);
 	if (!entry || !source)
 		return entry ? misuse(err, "too short") : -ENOENT;
-	return peers_recall(model, entry, *table == '0' ? 0 : 1, source, err);
+	return peers_recall(model, entry, *table == '0' ? 0 : *table == '1' ? 1 : 2, source, err);
 }
 
 int peer_show(const struct options *options, const struct state *state, const struct model *model,

@@ -124,7 +124,7 @@ static __u8 source_checks(const struct tunnel *record)
 
 	if (!(record->flags & TUNNEL_NO_REMOTE))
 		return 0;
-	if (record->flags & (TUNNEL_PEERS_IPV4 | TUNNEL_PEERS_IPV6))
+	if (record->flags & (TUNNEL_PEERS_IPV4 | TUNNEL_PEERS_IPV6 | TUNNEL_PEERS_MAC))
 		checks |= ENDPOINT_PEERS;
 	if (record->family == FAMILY_IPV4 && record->payload == PAYLOAD_IP &&
 	    record->inner & INNER_IPV6)
@@ -144,6 +144,9 @@ static void wanted_tunnel(struct wanted_list *list, const struct tunnel_entry *e
 		      (record->flags & TUNNEL_DSCP_INHERIT ? ENDPOINT_DSCP : 0);
 	if (!(record->flags & TUNNEL_NO_SOURCE_CHECK))
 		value.flags |= source_checks(record);
+	if (record->inner == INNER_ETHERNET && record->flags & TUNNEL_NO_REMOTE &&
+	    record->flags & TUNNEL_LEARNING)
+		value.flags |= ENDPOINT_LEARN;
 	memcpy(value.mac, record->mac, sizeof(record->mac));
 	anchor_receive(record, entry->port, &value.rx_ifindex, &value.rx_flags);
 	count = protocols(record, protos);

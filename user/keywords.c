@@ -234,6 +234,8 @@ FLAG_WORD(noiseq, 0, TUNNEL_ISEQ)
 FLAG_WORD(nooseq, 0, TUNNEL_OSEQ)
 FLAG_WORD(encap_csum, TUNNEL_WRAP_CSUM, 0)
 FLAG_WORD(noencap_csum, 0, TUNNEL_WRAP_CSUM)
+FLAG_WORD(learning, TUNNEL_LEARNING, 0)
+FLAG_WORD(nolearning, 0, TUNNEL_LEARNING)
 FLAG_WORD(nothing, 0, 0)
 
 /* Printed when of the flags @all exactly those of @set are there. */
@@ -252,6 +254,33 @@ FLAG_PRINT(ocsum, TUNNEL_ICSUM | TUNNEL_OCSUM, TUNNEL_OCSUM)
 FLAG_PRINT(seq, TUNNEL_ISEQ | TUNNEL_OSEQ, TUNNEL_ISEQ | TUNNEL_OSEQ)
 FLAG_PRINT(iseq, TUNNEL_ISEQ | TUNNEL_OSEQ, TUNNEL_ISEQ)
 FLAG_PRINT(oseq, TUNNEL_ISEQ | TUNNEL_OSEQ, TUNNEL_OSEQ)
+
+static int nolearning_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	(void)out;
+	return spec->mode->keywords & GIVEN_LEARNING && !(spec->flags & TUNNEL_LEARNING);
+}
+
+static int ageing_parse(void *into, const char *word, struct error *err)
+{
+	unsigned long seconds;
+
+	(void)err;
+	if (parse_number(word, 0, 0xffffffff, &seconds))
+		return -EINVAL;
+	((struct tunnel_spec *)into)->ageing = seconds;
+	return 0;
+}
+
+static int ageing_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	return spec->mode->keywords & GIVEN_AGEING && spec->ageing != AGEING_DEFAULT &&
+	       fprintf(out, "%u", spec->ageing) > 0;
+}
 
 static int dscp_parse(void *into, const char *word, struct error *err)
 {
@@ -960,6 +989,22 @@ const struct keyword tunnel_keywords[] = {
 	  .parse = nosrccheck_parse,
 	  .print = nosrccheck_print,
 	  .help = "take it from everybody" },
+	{ .name = "learning",
+	  .bit = GIVEN_LEARNING,
+	  .parse = learning_parse,
+	  .help = "remote any: learn from received frames where their source is (default)" },
+	{ .name = "nolearning",
+	  .bit = GIVEN_LEARNING,
+	  .parse = nolearning_parse,
+	  .print = nolearning_print,
+	  .help = "know the peers that are named, and no others" },
+	{ .name = "ageing",
+	  .value = "SECONDS",
+	  .expects = "a number of seconds, 0..4294967295",
+	  .bit = GIVEN_AGEING,
+	  .parse = ageing_parse,
+	  .print = ageing_print,
+	  .help = "how long what was learned is believed (default 300); 0: for ever" },
 	{ .name = "anchor",
 	  .value = "KIND",
 	  .expects = "auto, dummy, ifb, veth or netkit",

@@ -286,6 +286,7 @@ static int maps_size(const struct tunnel_tc_bpf *skel)
 		skel->maps.sequences,
 		skel->maps.peers4,
 		skel->maps.peers6,
+		skel->maps.peers_mac,
 	};
 	int err = 0;
 	size_t i;

@@ -92,7 +92,7 @@ static const struct mode modes[] = {
 		.family = FAMILY_IPV4,
 		.payload = PAYLOAD_GRE,
 		.inner = INNER_ETHERNET,
-		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV4 | GIVEN_WRAP | GIVEN_GRE,
+		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV4 | GIVEN_WRAP | GIVEN_GRE | GIVEN_FRAMES,
 	},
 	{
 		.name = "ip6ip6",
@@ -152,7 +152,7 @@ static const struct mode modes[] = {
 		.family = FAMILY_IPV6,
 		.payload = PAYLOAD_GRE,
 		.inner = INNER_ETHERNET,
-		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV6 | GIVEN_WRAP | GIVEN_GRE,
+		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV6 | GIVEN_WRAP | GIVEN_GRE | GIVEN_FRAMES,
 	},
 	{
 		.name = "erspan",
@@ -237,7 +237,15 @@ void spec_init(struct tunnel_spec *spec, const char *name)
 
 void spec_defaults(struct tunnel_spec *spec, __u64 given)
 {
-	if (!spec->mode || spec->mode->family != FAMILY_IPV6)
+	if (!spec->mode)
+		return;
+	if (spec->mode->keywords & GIVEN_LEARNING) {
+		if (!(given & GIVEN_LEARNING))
+			spec->flags |= TUNNEL_LEARNING;
+		if (!(given & GIVEN_AGEING))
+			spec->ageing = AGEING_DEFAULT;
+	}
+	if (spec->mode->family != FAMILY_IPV6)
 		return;
 	spec->flags &= ~TUNNEL_DF;
 	if (!(given & GIVEN_TTL))
@@ -499,6 +507,7 @@ void spec_to_record(const struct tunnel_spec *spec, struct tunnel *record)
 	record->fwmark = spec->fwmark;
 	record->sport = spec->sport;
 	record->dport = spec->dport;
+	record->ageing = spec->ageing;
 	record->ip_proto = outer_ip_proto(spec);
 	record->room_flags = room_flags(spec);
 	record->flags = spec->flags | (spec->anchor != ANCHOR_AUTO ? TUNNEL_ANCHOR_CHOSEN : 0) |
@@ -539,9 +548,11 @@ void spec_from_record(const struct tunnel *record, struct tunnel_spec *spec)
 	spec->fwmark = record->fwmark;
 	spec->sport = record->sport;
 	spec->dport = record->dport;
-	spec->flags = record->flags & ~(TUNNEL_ANCHOR_CHOSEN | TUNNEL_NO_REMOTE |
-					TUNNEL_SHOWS_FLOW | TUNNEL_TOS_PLAIN | TUNNEL_OVER_IPV6 |
-					TUNNEL_PEERS_IPV4 | TUNNEL_PEERS_IPV6 | TUNNEL_TRUNCATE);
+	spec->ageing = record->ageing;
+	spec->flags =
+		record->flags & ~(TUNNEL_ANCHOR_CHOSEN | TUNNEL_NO_REMOTE | TUNNEL_SHOWS_FLOW |
+				  TUNNEL_TOS_PLAIN | TUNNEL_OVER_IPV6 | TUNNEL_PEERS_IPV4 |
+				  TUNNEL_PEERS_IPV6 | TUNNEL_PEERS_MAC | TUNNEL_TRUNCATE);
 	erspan_from_record(record, spec);
 	spec->anchor = record->flags & TUNNEL_ANCHOR_CHOSEN ? record->kind : ANCHOR_AUTO;
 }

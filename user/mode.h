@@ -49,6 +49,8 @@ enum given {
 	GIVEN_ERSPAN_INDEX = 1ULL << 45,
 	GIVEN_ERSPAN_DIR = 1ULL << 46,
 	GIVEN_ERSPAN_HWID = 1ULL << 47,
+	GIVEN_LEARNING = 1ULL << 32,
+	GIVEN_AGEING = 1ULL << 33,
 
 	/* Every mode has these. */
 	GIVEN_COMMON = GIVEN_MODE | GIVEN_LOCAL | GIVEN_REMOTE | GIVEN_DEV | GIVEN_TTL | GIVEN_TOS |
@@ -58,6 +60,8 @@ enum given {
 	GIVEN_OVER_IPV4 = GIVEN_PMTUDISC | GIVEN_IGNORE_DF,
 	GIVEN_OVER_IPV6 = GIVEN_FLOWLABEL | GIVEN_ENCAPLIMIT | GIVEN_LOCALREMOTE,
 	GIVEN_IP6TNL = GIVEN_OVER_IPV6 | GIVEN_DSCP,
+	/* What carries frames has these. */
+	GIVEN_FRAMES = GIVEN_LEARNING | GIVEN_AGEING,
 	GIVEN_GRE = GIVEN_KEY | GIVEN_IKEY | GIVEN_OKEY | GIVEN_CSUM | GIVEN_ICSUM | GIVEN_OCSUM |
 		    GIVEN_SEQ | GIVEN_ISEQ | GIVEN_OSEQ,
 	GIVEN_ERSPAN = GIVEN_KEY | GIVEN_IKEY | GIVEN_OKEY | GIVEN_SEQ | GIVEN_ISEQ | GIVEN_OSEQ |
@@ -94,6 +98,7 @@ struct tunnel_spec {
 	__u8 ttl;           /* or hop limit; 0: inherit */
 	__u8 tos;           /* or traffic class */
 	__u8 encap_limit;   /* with TUNNEL_ENCAP_LIMIT */
+	__u32 ageing;       /* seconds */
 	enum wrap wrap;
 	__u32 flags;       /* enum tunnel_flags, but TUNNEL_ANCHOR_CHOSEN */
 	__be32 ikey, okey; /* 0 without TUNNEL_IKEY and TUNNEL_OKEY */
@@ -126,6 +131,9 @@ const struct mode *mode_of_name(const char *name, enum family family);
 
 /* The mode whose name or other spelling is @word, NULL: none. */
 const struct mode *mode_named(const char *word);
+
+/* Seconds, as the kernel's vxlan has them (FDB_AGE_DEFAULT). */
+enum { AGEING_DEFAULT = 300 };
 
 /* What a tunnel is before any keyword. */
 void spec_init(struct tunnel_spec *spec, const char *name);

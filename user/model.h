@@ -16,7 +16,7 @@
 /* The number in the first line of what `xtun save` prints. */
 enum { SAVE_FORMAT = 1 };
 
-/* One of the two peer tables of a tunnel, for inner IPv4 or inner IPv6. */
+/* One of the peer tables of a tunnel: for inner IPv4, inner IPv6, MACs. */
 struct peer_table {
 	enum {
 		PEERS_UNSAID, /* nothing was said: what the tunnel has, or nothing if it is new */
@@ -29,13 +29,14 @@ struct peer_table {
 	int pin; /* its number in the journal */
 };
 
-enum { PEER_TABLES = 2 };
+enum { PEER_TABLES = 3 };
 
 struct tunnel_entry {
 	struct tunnel_spec spec;
 	__u32 port;               /* 0: not created yet */
 	struct tunnel record;     /* as the kernel has it, when it is created */
-	struct peer_table *peers; /* PEER_TABLES, NULL: nothing was said of either */
+	struct peer_table *peers; /* PEER_TABLES, NULL: nothing was said of any */
+	bool forget;              /* what was learned is to be forgotten */
 };
 
 struct port_entry {

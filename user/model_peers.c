@@ -7,14 +7,34 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fdb.h"
+
+static const struct {
+	enum inner inner;
+	__u32 flag;
+} tables[PEER_TABLES] = {
+	{ INNER_IPV4, TUNNEL_PEERS_IPV4 },
+	{ INNER_IPV6, TUNNEL_PEERS_IPV6 },
+	{ INNER_ETHERNET, TUNNEL_PEERS_MAC },
+};
+
 enum inner peer_table_inner(size_t i)
 {
-	return i ? INNER_IPV6 : INNER_IPV4;
+	return tables[i].inner;
+}
+
+size_t peer_table_of(enum inner inner)
+{
+	size_t i = 0;
+
+	while (tables[i].inner != inner)
+		i++;
+	return i;
 }
 
 __u32 peer_table_flag(size_t i)
 {
-	return i ? TUNNEL_PEERS_IPV6 : TUNNEL_PEERS_IPV4;
+	return tables[i].flag;
 }
 
 static int inner_af(enum inner inner)
@@ -80,13 +100,62 @@ int peer_via_parse(const char *word, struct typed_peer *typed, struct error *err
 		typed->via_af = AF_INET6;
 	if (typed->via_af == AF_UNSPEC || !memcmp(via, &zero, sizeof(zero)))
 		return misuse(err, "via: \"%s\" is not the address of a tunnel's other end", word);
+	/* Those that get what is for many are told apart by where they are. */
+	if (typed->inner == INNER_ETHERNET && typed->peer.length == FLOOD_LENGTH)
+		typed->peer.prefix = *via;
 	return 0;
+}
+
+/* Six pairs of digits with colons or hyphens between them. */
+static int mac_parse(const char *word, __u8 *mac)
+{
+	unsigned int byte[6];
+	int end = 0;
+	size_t i;
+
+	if (sscanf(word, "%2x:%2x:%2x:%2x:%2x:%2x%n", &byte[0], &byte[1], &byte[2], &byte[3],
+		   &byte[4], &byte[5], &end) != 6 ||
+	    word[end] || strspn(word, "0123456789abcdefABCDEF:") != (size_t)end)
+		return -EINVAL;
+	for (i = 0; i < 6; i++)
+		mac[i] = byte[i];
+	return 0;
+}
+
+int peer_mac_parse(const char *word, struct typed_peer *typed, struct error *err)
+{
+	static const __u8 none[6];
+	__u8 *mac = (__u8 *)&typed->peer.prefix;
+
+	*typed = (struct typed_peer){ .via_af = AF_UNSPEC, .inner = INNER_ETHERNET };
+	if (mac_parse(word, mac))
+		return misuse(err, "lladdr: \"%s\" is not a MAC, as 02:00:00:00:00:07 is", word);
+	if (mac[0] & 1)
+		return misuse(err,
+			      "lladdr: \"%s\" is the MAC of a group; peers with "
+			      "00:00:00:00:00:00 get what is for groups",
+			      word);
+	typed->peer.length = memcmp(mac, none, sizeof(none)) ? MAC_LENGTH : FLOOD_LENGTH;
+	return 0;
+}
+
+bool peer_floods(const struct peer *peer, enum inner inner)
+{
+	return inner == INNER_ETHERNET && peer->length == FLOOD_LENGTH;
 }
 
 const char *prefix_text(const struct peer *peer, enum inner inner, char *text)
 {
 	char address[INET6_ADDRSTRLEN] = "";
+	static const __u8 none[6];
+	const __u8 *mac;
 
+	if (inner == INNER_ETHERNET) {
+		mac = peer_floods(peer, inner) ? none : (const __u8 *)&peer->prefix;
+		snprintf(text, PREFIX_STRLEN, "lladdr %02x:%02x:%02x:%02x:%02x:%02x", mac[0],
+			 mac[1], mac[2], mac[3], mac[4], mac[5]);
+		return text;
+	}
 	inet_ntop(inner_af(inner), &peer->prefix, address, sizeof(address));
 	snprintf(text, PREFIX_STRLEN, "%s/%u", address, peer->length);
 	return text;
@@ -163,7 +232,7 @@ static int peers_fetch(const struct model *model, const struct tunnel_entry *ent
 int model_peers(const struct model *model, struct tunnel_entry *entry, enum inner inner,
 		struct peers **list, struct error *err)
 {
-	size_t i = inner == INNER_IPV4 ? 0 : 1;
+	size_t i = peer_table_of(inner);
 	struct peer_table *table;
 	struct peers found;
 	int ret;
@@ -215,7 +284,9 @@ int peer_check(const struct tunnel_entry *entry, const struct typed_peer *typed,
 	if (!(spec->mode->inner & typed->inner))
 		return refuse(err, -EAFNOSUPPORT, "%s is of mode %s, which does not carry %s",
 			      spec->name, spec->mode->name,
-			      typed->inner == INNER_IPV4 ? "IPv4" : "IPv6");
+			      typed->inner == INNER_IPV4   ? "IPv4"
+			      : typed->inner == INNER_IPV6 ? "IPv6"
+							   : "Ethernet");
 	if (typed->via_af != AF_UNSPEC && typed->via_af != spec_af(spec))
 		return refuse(err, -EAFNOSUPPORT,
 			      "via: %s is of mode %s, whose outer packets are %s", spec->name,

@@ -9,8 +9,9 @@
 
 #include "model.h"
 
-/* The inner family of table @i of PEER_TABLES, and the flag of a tunnel that has one. */
+/* What table @i of PEER_TABLES has peers for, and its reverse; the flag of a tunnel that has one. */
 enum inner peer_table_inner(size_t i);
+size_t peer_table_of(enum inner inner);
 __u32 peer_table_flag(size_t i);
 
 /* A peer as typed. */
@@ -22,16 +23,21 @@ struct typed_peer {
 
 /* `ADDRESS[/LENGTH]` into @typed. A prefix with host bits is refused, and said without them. */
 int peer_prefix_parse(const char *word, struct typed_peer *typed, struct error *err);
+/* The MAC behind `lladdr`, of one host, or zero for a peer that gets what is for many. */
+int peer_mac_parse(const char *word, struct typed_peer *typed, struct error *err);
 /* The address behind `via`. */
 int peer_via_parse(const char *word, struct typed_peer *typed, struct error *err);
 
-/* `PREFIX`, in PREFIX_STRLEN bytes of @text, which is returned; and write `PREFIX via ADDRESS`. */
+/* Whether @peer gets what is for many. */
+bool peer_floods(const struct peer *peer, enum inner inner);
+
+/* `PREFIX` or `lladdr MAC`, in PREFIX_STRLEN bytes of @text, which is returned; and write `PREFIX via ADDRESS`. */
 enum { PREFIX_STRLEN = 64 };
 const char *prefix_text(const struct peer *peer, enum inner inner, char *text);
 void peer_print(const struct peer *peer, enum inner inner, int via_af, FILE *out);
 
 /*
- * The peers of @entry for inner addresses of family @inner, for reading or editing; they are read
+ * The peers of @entry for inner addresses of kind @inner, for reading or editing; they are read
  * from the kernel unless they are in the model already.
  */
 int model_peers(const struct model *model, struct tunnel_entry *entry, enum inner inner,

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "mirrors.h"
-#include "model_peers.h"
 #include "output_sessions.h"
 
 static const struct {
@@ -191,7 +190,7 @@ static json_t *tunnel_json(const struct options *options, const struct state *st
 	return tunnel;
 }
 
-static int json_print(json_t *json, struct error *err)
+int output_json(json_t *json, struct error *err)
 {
 	/* A value of 0 indents nothing: one line, like `ip -j`. */
 	int ret = json_dumpf(json, stdout, JSON_COMPACT);
@@ -239,7 +238,7 @@ int output_tunnels(const struct options *options, const struct state *state,
 		}
 	}
 	if (options->json)
-		return json_print(list, err);
+		return output_json(list, err);
 	json_decref(list);
 	return 0;
 }
@@ -339,7 +338,7 @@ int output_devices(const struct options *options, const struct state *state,
 	}
 	elements_free(&found);
 	if (!ret && options->json)
-		return json_print(list, err);
+		return output_json(list, err);
 	json_decref(list);
 	return ret ? refuse_kernel(err, ret, "reading the devices") : 0;
 }
@@ -366,63 +365,9 @@ int output_ports(const struct options *options, const struct model *model, struc
 		json_array_append_new(list, port);
 	}
 	if (options->json)
-		return json_print(list, err);
+		return output_json(list, err);
 	json_decref(list);
 	return 0;
-}
-
-static int peers_text(const struct model *model, struct tunnel_entry *entry, bool named,
-		      json_t *json, struct error *err)
-{
-	char prefix[PREFIX_STRLEN], via[INET6_ADDRSTRLEN];
-	int af = spec_af(&entry->spec), ret;
-	struct peers *list;
-	size_t i, each;
-
-	for (i = 0; i < PEER_TABLES; i++) {
-		enum inner inner = peer_table_inner(i);
-
-		if (!entry_has_peers(entry, i))
-			continue;
-		ret = model_peers(model, entry, inner, &list, err);
-		if (ret)
-			return ret;
-		peers_sort(list);
-		for (each = 0; each < list->count; each++) {
-			const struct peer *peer = &list->all[each];
-
-			if (!json) {
-				if (named)
-					printf("%s ", entry->spec.name);
-				peer_print(peer, inner, af, stdout);
-				putchar('\n');
-				continue;
-			}
-			prefix_text(peer, inner, prefix);
-			inet_ntop(af, &peer->via, via, sizeof(via));
-			json_array_append_new(json, json_pack("{s:s, s:s, s:s}", "tunnel",
-							      entry->spec.name, "prefix", prefix,
-							      "via", via));
-		}
-	}
-	return 0;
-}
-
-int output_peers(const struct options *options, const struct model *model,
-		 struct tunnel_entry *only, struct error *err)
-{
-	json_t *json = options->json ? json_array() : NULL;
-	int ret = 0;
-	size_t i;
-
-	for (i = 0; i < model->count && !ret; i++)
-		if (!only || only == &model->tunnels[i])
-			ret = peers_text(model, &model->tunnels[i], !only, json, err);
-	if (ret) {
-		json_decref(json);
-		return ret;
-	}
-	return json ? json_print(json, err) : 0;
 }
 
 static void mirror_counters_text(const struct mirror_counters *counters)
@@ -494,7 +439,7 @@ int output_mirrors(const struct options *options, const struct state *state,
 			mirror_counters_text(&counters);
 	}
 	if (options->json)
-		return json_print(list, err);
+		return output_json(list, err);
 	json_decref(list);
 	return 0;
 }

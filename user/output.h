@@ -5,6 +5,11 @@
 
 #include "verbs.h"
 
+struct json_t;
+
+/* Print @json in one line, and free it. */
+int output_json(struct json_t *json, struct error *err);
+
 /* The tunnels of @model, or @only that one. Returns 0 or a negative errno with @err. */
 int output_tunnels(const struct options *options, const struct state *state,
 		   const struct model *model, const struct tunnel_entry *only, struct error *err);
@@ -16,7 +21,8 @@ int output_devices(const struct options *options, const struct state *state,
 /* Print the name of each drop reason and what it means. */
 void output_drops(FILE *out);
 
-/* The peers of all tunnels, or of @only that one, as `peer load` reads them. */
+/* The peers of all tunnels, or of @only that one, as `peer load` reads them, and what was learned. In
+ * output_peers.c. */
 int output_peers(const struct options *options, const struct model *model,
 		 struct tunnel_entry *only, struct error *err);
 

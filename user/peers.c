@@ -140,6 +140,9 @@ static int prefix_order(const struct peer *one, const struct peer *two)
 {
 	int order = memcmp(&one->prefix, &two->prefix, sizeof(one->prefix));
 
+	/* Peers that get what is for many have a prefix of no bits, which is not zero. */
+	if (!one->length != !two->length)
+		return one->length ? 1 : -1;
 	return order ?: (int)one->length - two->length;
 }
 

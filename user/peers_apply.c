@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fdb.h"
+
 #define PIN_PEERS "peers-"
 
 static void pin_name(char *name, size_t size, int pin)
@@ -98,15 +100,25 @@ void peers_journal(const struct tunnel_entry *entry, FILE *out)
 		else
 			fprintf(out, " %zu keep\n", i);
 	}
+	if (entry->forget) {
+		fputs("peer-table ", out);
+		word_print(entry->spec.name, out);
+		fprintf(out, " %zu forget\n", peer_table_of(INNER_ETHERNET));
+	}
 }
 
 int peers_recall(const struct model *model, struct tunnel_entry *entry, size_t i, const char *word,
 		 struct error *err)
 {
-	struct peer_table *table = entry_peers(entry, i);
+	struct peer_table *table;
 	unsigned long pin;
 	char name[32];
 
+	if (!strcmp(word, "forget")) {
+		entry->forget = true;
+		return 0;
+	}
+	table = entry_peers(entry, i);
 	if (!table)
 		return refuse_kernel(err, -ENOMEM, "reading the peers");
 	if (!strcmp(word, "keep")) {
@@ -145,7 +157,9 @@ int peers_retire(const struct maps *maps, const struct model *want)
 	size_t each, i;
 	int ret = 0;
 
-	for (each = 0; each < want->count; each++)
+	for (each = 0; each < want->count && !ret; each++) {
+		if (want->tunnels[each].forget)
+			ret = fdb_forget(maps, want->tunnels[each].record.id);
 		for (i = 0; i < PEER_TABLES && want->tunnels[each].peers && !ret; i++) {
 			const struct peer_table *table = &want->tunnels[each].peers[i];
 
@@ -153,6 +167,7 @@ int peers_retire(const struct maps *maps, const struct model *want)
 				ret = peer_table_delete(maps, peer_table_inner(i),
 							want->tunnels[each].record.id);
 		}
+	}
 	return ret;
 }
 

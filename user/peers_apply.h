@@ -15,7 +15,8 @@ int peers_prepare(struct state *state, struct model *before, struct model *want,
 /* Write how the journal calls the tables of @entry. */
 void peers_journal(const struct tunnel_entry *entry, FILE *out);
 
-/* Read that back: table @i of @entry is `keep`, `none` or the number of a pin. */
+/* Read that back: table @i of @entry is `keep` or the number of a pin; or what was learned is to be
+ * forgotten, `forget`. */
 int peers_recall(const struct model *model, struct tunnel_entry *entry, size_t i, const char *word,
 		 struct error *err);
 
@@ -23,7 +24,8 @@ int peers_recall(const struct model *model, struct tunnel_entry *entry, size_t i
  * say which tables there are go to @flags. */
 int peers_settle(const struct maps *maps, const struct tunnel_entry *entry, __u32 id, __u32 *flags);
 
-/* Delete the tables that @want has no more, when nobody asks for them any longer. */
+/* Delete the tables that @want has no more, when nobody asks for them any longer, and what is to be
+ * forgotten. */
 int peers_retire(const struct maps *maps, const struct model *want);
 
 /* Take the tables of tunnel @id away. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "attach.h"
+#include "fdb.h"
 #include "peers_apply.h"
 #include "slots.h"
 #include "sysctl.h"
@@ -59,6 +60,8 @@ int tunnels_remove(struct state *state, const struct model *want, struct error *
 			ret = netlink_link_set_group(record->anchor, ANCHOR_UNFINISHED);
 		ret = ret == -ENODEV ? 0 : ret;
 		ret = ret ?: peers_remove(&state->maps, record->id);
+		if (record->inner == INNER_ETHERNET)
+			ret = ret ?: fdb_forget(&state->maps, record->id);
 		ret = ret ?: tunnels_delete(&state->maps, port);
 		if (ret)
 			refuse_kernel(err, ret, "deleting %s", link ? link->name : "a tunnel");
@@ -177,6 +180,9 @@ static int tunnel_create(struct state *state, struct tunnel_entry *entry, __u32 
 	int ret;
 
 	ret = counters_clear(&state->maps, record->id);
+	/* Packets on their way may have taught something since the id was another's. */
+	if (inner == INNER_ETHERNET)
+		ret = ret ?: fdb_forget(&state->maps, record->id);
 	if (ret)
 		return refuse_kernel(err, ret, "making room for counters");
 	ret = anchor_create(&kind, entry->spec.name, &want, &anchor, err);

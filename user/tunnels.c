@@ -11,12 +11,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fdb.h"
 #include "peer_image.h"
 
 static const char *const map_names[] = {
-	"tunnels",   "endpoints4", "endpoints6",  "slots",   "ports",           "sequences",
-	"cpu_state", "drops",      "path_mtus",   "config",  "devices",         "canary",
-	"peers4",    "peers6",     "xdp_devices", "mirrors", "mirror_counters", "sessions",
+	"tunnels",   "endpoints4",      "endpoints6", "slots",     "ports",
+	"sequences", "cpu_state",       "drops",      "path_mtus", "config",
+	"devices",   "canary",          "peers4",     "peers6",    "xdp_devices",
+	"mirrors",   "mirror_counters", "sessions",   "peers_mac", "fdb",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_COUNT, "a map without a name");
 
@@ -48,7 +50,7 @@ void elements_free(struct elements *elements)
  * All elements of a hash map. Batched look-ups need room for whole buckets and say ENOSPC when
  * there is too little; a map that grows meanwhile makes us start again.
  */
-static int map_read(int fd, size_t key_size, size_t value_size, struct elements *out)
+int map_elements(int fd, size_t key_size, size_t value_size, struct elements *out)
 {
 	__u32 room = 1024, position;
 
@@ -80,7 +82,7 @@ static int map_read(int fd, size_t key_size, size_t value_size, struct elements 
 
 int tunnels_read(const struct maps *maps, struct elements *out)
 {
-	return map_read(maps->tunnels, sizeof(__u32), sizeof(struct tunnel), out);
+	return map_elements(maps->tunnels, sizeof(__u32), sizeof(struct tunnel), out);
 }
 
 static int map_delete(int fd, const void *key)
@@ -137,8 +139,8 @@ static size_t endpoints_key_size(enum family family)
 
 int endpoints_read(const struct maps *maps, enum family family, struct elements *out)
 {
-	return map_read(endpoints_fd(maps, family), endpoints_key_size(family),
-			sizeof(struct endpoint), out);
+	return map_elements(endpoints_fd(maps, family), endpoints_key_size(family),
+			    sizeof(struct endpoint), out);
 }
 
 int endpoints_put(const struct maps *maps, enum family family, const void *key,
@@ -169,7 +171,7 @@ void slots_unmap(enum family family, void *slots)
 
 int ports_read(const struct maps *maps, struct elements *out)
 {
-	return map_read(maps->ports, sizeof(struct port_key), sizeof(struct port), out);
+	return map_elements(maps->ports, sizeof(struct port_key), sizeof(struct port), out);
 }
 
 int ports_put(const struct maps *maps, const struct port_key *key, const struct port *port)
@@ -184,7 +186,9 @@ int ports_delete(const struct maps *maps, const struct port_key *key)
 
 static int peers_fd(const struct maps *maps, enum inner inner)
 {
-	return inner == INNER_IPV4 ? maps->peers4 : maps->peers6;
+	return inner == INNER_IPV4   ? maps->peers4
+	       : inner == INNER_IPV6 ? maps->peers6
+				     : maps->peers_mac;
 }
 
 int peer_table_make(struct peers *peers, enum inner inner, enum family outer, int *fd)
@@ -194,6 +198,8 @@ int peer_table_make(struct peers *peers, enum inner inner, enum family outer, in
 	void *table, *into;
 	int map, err;
 
+	if (inner == INNER_ETHERNET)
+		return mac_table_make(peers, fd);
 	err = peers_build(peers, inner, outer, &table, &lines);
 	if (err)
 		return err;
@@ -244,6 +250,8 @@ int peer_table_read(int fd, enum inner inner, enum family outer, struct peers *p
 	void *table;
 	int err;
 
+	if (inner == INNER_ETHERNET)
+		return mac_table_read(fd, peers);
 	err = bpf_obj_get_info_by_fd(fd, &info, &len);
 	if (err)
 		return err;
@@ -259,7 +267,7 @@ int peer_table_read(int fd, enum inner inner, enum family outer, struct peers *p
 
 int devices_read(const struct maps *maps, struct elements *out)
 {
-	return map_read(maps->devices, sizeof(__u32), sizeof(struct device), out);
+	return map_elements(maps->devices, sizeof(__u32), sizeof(struct device), out);
 }
 
 int devices_put(const struct maps *maps, __u32 ifindex, const struct device *device)
@@ -304,7 +312,7 @@ int xdp_devices_delete(const struct maps *maps, __u32 ifindex)
 
 int mirrors_read(const struct maps *maps, struct elements *out)
 {
-	return map_read(maps->mirrors, sizeof(__u32), sizeof(struct mirror), out);
+	return map_elements(maps->mirrors, sizeof(__u32), sizeof(struct mirror), out);
 }
 
 int mirrors_get(const struct maps *maps, __u32 id, struct mirror *mirror)
@@ -421,7 +429,7 @@ int mirror_counters_clear(const struct maps *maps, __u32 id)
 
 int sessions_read(const struct maps *maps, struct elements *out)
 {
-	return map_read(maps->sessions, sizeof(struct session_key), sizeof(struct session), out);
+	return map_elements(maps->sessions, sizeof(struct session_key), sizeof(struct session), out);
 }
 
 int sessions_forget(const struct maps *maps, __u32 id)
@@ -447,7 +455,8 @@ int path_mtu_forget(const struct maps *maps, __u32 id)
 	int err;
 	size_t i;
 
-	err = map_read(maps->path_mtus, sizeof(struct path_key), sizeof(struct path_mtu), &found);
+	err = map_elements(maps->path_mtus, sizeof(struct path_key), sizeof(struct path_mtu),
+			   &found);
 	for (i = 0; i < found.count && !err; i++) {
 		const struct path_key *key = (struct path_key *)found.keys + i;
 

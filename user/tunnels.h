@@ -17,7 +17,7 @@
 struct maps {
 	int tunnels, endpoints4, endpoints6, slots, ports, sequences, cpu_state, drops, path_mtus,
 		config, devices, canary, peers4, peers6, xdp_devices, mirrors, mirror_counters,
-		sessions;
+		sessions, peers_mac, fdb;
 };
 
 enum { MAP_COUNT = sizeof(struct maps) / sizeof(int) };
@@ -34,6 +34,9 @@ struct elements {
 };
 
 void elements_free(struct elements *elements);
+
+/* All elements of the hash map behind @fd. */
+int map_elements(int fd, size_t key_size, size_t value_size, struct elements *out);
 
 /* Keys __u32 (port), values struct tunnel. */
 int tunnels_read(const struct maps *maps, struct elements *out);
@@ -67,8 +70,8 @@ int ports_put(const struct maps *maps, const struct port_key *key, const struct 
 int ports_delete(const struct maps *maps, const struct port_key *key);
 
 /*
- * Peer tables (peer_table.h) of tunnels, for inner addresses of one family, INNER_IPV4 or
- * INNER_IPV6. Make one from a list, as a map that nobody uses yet; give it to tunnel @id, or take
+ * Peer tables (peer_table.h) of tunnels, for inner addresses of one kind: INNER_IPV4, INNER_IPV6,
+ * or INNER_ETHERNET for MACs. Make one from a list, as a map that nobody uses yet; give it to tunnel @id, or take
  * what that has; delete it, absent is fine.
  */
 int peer_table_make(struct peers *peers, enum inner inner, enum family outer, int *fd);

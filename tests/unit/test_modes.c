@@ -57,6 +57,7 @@ static const struct {
 	{ "encap-csum", "", "encap fou encap-dport 5555" },
 	{ "noencap-csum", "", "encap fou encap-dport 5555" },
 	{ "fwmark", "0x10", "" },
+	{ "ageing", "60", "" },
 	{ "anchor", "veth", "" },
 	{ "erspan_ver", "2", "" },
 	{ "erspan", "5", "" },
@@ -117,13 +118,15 @@ TEST(defaults)
 	size_t i;
 
 	for (i = 0; (mode = mode_row(i)); i++) {
-		bool ipv6 = mode->family == FAMILY_IPV6;
+		bool ipv6 = mode->family == FAMILY_IPV6, frames = mode->keywords & GIVEN_LEARNING;
+		__u32 learning = frames ? TUNNEL_LEARNING : 0;
 
 		snprintf(line, sizeof(line), "mode %s", mode->name);
 		assert_int_equal(spec_of(line, &spec, &err), 0);
 		assert_int_equal(spec.ttl, ipv6 ? 64 : 0);
 		assert_int_equal(spec.encap_limit, ipv6 ? 4 : 0);
-		assert_int_equal(spec.flags, ipv6 ? TUNNEL_ENCAP_LIMIT : TUNNEL_DF);
+		assert_int_equal(spec.flags, (ipv6 ? TUNNEL_ENCAP_LIMIT : TUNNEL_DF) | learning);
+		assert_int_equal(spec.ageing, frames ? 300 : 0);
 		assert_int_equal(spec_af(&spec), ipv6 ? AF_INET6 : AF_INET);
 		snprintf(line, sizeof(line), "mode %s ttl inherit", mode->name);
 		assert_int_equal(spec_of(line, &spec, &err), 0);
@@ -132,7 +135,7 @@ TEST(defaults)
 			continue;
 		snprintf(line, sizeof(line), "encaplimit none hoplimit 9 mode %s", mode->name);
 		assert_int_equal(spec_of(line, &spec, &err), 0);
-		assert_int_equal(spec.flags, 0);
+		assert_int_equal(spec.flags, learning);
 		assert_int_equal(spec.ttl, 9);
 	}
 }

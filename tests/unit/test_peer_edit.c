@@ -10,14 +10,21 @@
 	"tunnel add four mode gre\n"                                                               \
 	"tunnel add six mode ip6tnl\n"                                                             \
 	"tunnel add sit mode sit\n"                                                                \
-	"tunnel add fixed mode gre remote 10.1.1.7\n"
+	"tunnel add fixed mode gre remote 10.1.1.7\n"                                              \
+	"tunnel add tap mode gretap\n"                                                             \
+	"tunnel add tap6 mode ip6gretap\n"                                                         \
+	"tunnel add tied mode gretap remote 10.1.1.7\n"
 
 static void begin(struct model *model)
 {
 	fixture_init(model);
 	fixture_accept(model, BEGUN "peer add four 10.2.0.0/16 via 192.0.2.2\n"
 				    "peer add four 2001:db8::/32 via 192.0.2.3\n"
-				    "peer add six 10.2.0.0/16 via 2001:db8::2\n");
+				    "peer add six 10.2.0.0/16 via 2001:db8::2\n"
+				    "peer add tap lladdr 02:00:00:00:00:02 via 192.0.2.2\n"
+				    "peer add tap lladdr 00:00:00:00:00:00 via 192.0.2.2\n"
+				    "peer add tap lladdr 00:00:00:00:00:00 via 192.0.2.3\n"
+				    "peer add tap6 lladdr 00:00:00:00:00:00 via 2001:db8::2\n");
 }
 
 static const char saved_four[] = "tunnel add four mode gre\n"
@@ -105,6 +112,91 @@ TEST(peer_edits)
 	}
 }
 
+/* The same of `tap`. */
+static const struct {
+	const char *edits, *peers;
+} mac_edits[] = {
+	{ "", "lladdr 00:00:00:00:00:00 via 192.0.2.2\n"
+	      "lladdr 00:00:00:00:00:00 via 192.0.2.3\n"
+	      "lladdr 02:00:00:00:00:02 via 192.0.2.2\n" },
+	{ "peer add tap lladdr 02:0:0:00:00:A via 192.0.2.1\n"
+	  "peer add tap lladdr 00:00:00:00:00:00 via 1.0.2.9\n"
+	  "peer add tap lladdr 00:00:00:00:00:01 via 192.0.2.4\n",
+	  "lladdr 00:00:00:00:00:00 via 1.0.2.9\n"
+	  "lladdr 00:00:00:00:00:00 via 192.0.2.2\n"
+	  "lladdr 00:00:00:00:00:00 via 192.0.2.3\n"
+	  "lladdr 00:00:00:00:00:01 via 192.0.2.4\n"
+	  "lladdr 02:00:00:00:00:02 via 192.0.2.2\n"
+	  "lladdr 02:00:00:00:00:0a via 192.0.2.1\n" },
+	{ "peer replace tap lladdr 02:00:00:00:00:02 via 192.0.2.3\n"
+	  "peer replace tap lladdr 00:00:00:00:00:00 via 192.0.2.3\n",
+	  "lladdr 00:00:00:00:00:00 via 192.0.2.2\n"
+	  "lladdr 00:00:00:00:00:00 via 192.0.2.3\n"
+	  "lladdr 02:00:00:00:00:02 via 192.0.2.3\n" },
+	{ "peer del tap lladdr 02:00:00:00:00:02\n"
+	  "peer del tap lladdr 00:00:00:00:00:00 via 192.0.2.2\n",
+	  "lladdr 00:00:00:00:00:00 via 192.0.2.3\n" },
+	{ "peer del tap lladdr 02:00:00:00:00:02 via 192.0.2.2\n"
+	  "peer add tap lladdr 02:00:00:00:00:02 via 192.0.2.9\n",
+	  "lladdr 00:00:00:00:00:00 via 192.0.2.2\n"
+	  "lladdr 00:00:00:00:00:00 via 192.0.2.3\n"
+	  "lladdr 02:00:00:00:00:02 via 192.0.2.9\n" },
+	{ "peer flush tap\n", "" },
+	{ "tunnel change tap nolearning ageing 7\ntunnel change tap learning ageing 300\n",
+	  "lladdr 00:00:00:00:00:00 via 192.0.2.2\n"
+	  "lladdr 00:00:00:00:00:00 via 192.0.2.3\n"
+	  "lladdr 02:00:00:00:00:02 via 192.0.2.2\n" },
+	{ "tunnel del tap\ntunnel add tap mode gretap\n", "" },
+};
+
+TEST(peer_mac_edits)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(mac_edits); i++) {
+		struct model model;
+		char *tap, *tap6;
+
+		begin(&model);
+		fixture_accept(&model, mac_edits[i].edits);
+		tap = peers_of(&model, "tap");
+		tap6 = peers_of(&model, "tap6");
+		if (strcmp(tap, mac_edits[i].peers))
+			fail_msg("%s makes\n%s", mac_edits[i].edits, tap);
+		assert_string_equal(tap6, "lladdr 00:00:00:00:00:00 via 2001:db8::2\n");
+		free(tap);
+		free(tap6);
+		model_free_like(&model);
+	}
+}
+
+/* As many peers for flooding as a frame has copies, and not one more. */
+TEST(peer_flood_most)
+{
+	struct error err = {};
+	struct model model;
+	char line[128];
+	int i;
+
+	begin(&model);
+	fixture_accept(&model, "peer flush tap\n");
+	for (i = 0; i <= 128; i++) {
+		snprintf(line, sizeof(line), "peer add tap lladdr 00:00:00:00:00:00 via 10.0.%d.%d",
+			 i / 100, i % 100 + 1);
+		if (i < 128 && fixture_line(&model, line, &err))
+			fail_msg("%s: %s", line, err.text);
+	}
+	assert_int_not_equal(fixture_line(&model, line, &err), 0);
+	assert_int_equal(err.status, STATUS_REFUSED);
+	assert_starts(err.text, "peer add: lladdr: a tunnel has room for 128 peers with "
+				"00:00:00:00:00:00");
+	/* Another MAC is none of them, and where one goes there is room again. */
+	fixture_accept(&model, "peer add tap lladdr 02:00:00:00:00:07 via 192.0.2.2\n"
+			       "peer del tap lladdr 00:00:00:00:00:00 via 10.0.0.1\n");
+	assert_int_equal(fixture_line(&model, line, &err), 0);
+	model_free_like(&model);
+}
+
 /* What is saved makes the same again. */
 TEST(peer_save)
 {
@@ -131,7 +223,7 @@ static const struct {
 } bad[] = {
 	/* words */
 	{ "peer add", STATUS_USAGE, "peer add: the tunnel's name is missing" },
-	{ "peer add four", STATUS_USAGE, "peer add: PREFIX is missing" },
+	{ "peer add four", STATUS_USAGE, "peer add: PREFIX or `lladdr MAC` is missing" },
 	{ "peer add four 10.3.0.0/16", STATUS_USAGE, "peer add: `via ADDR` is missing" },
 	{ "peer add four 10.3.0.0/16 192.0.2.2", STATUS_USAGE,
 	  "peer add: \"192.0.2.2\": `via ADDR` is expected here" },
@@ -185,6 +277,52 @@ static const struct {
 	  "peer add: \"fe80::%eth0/64\" is not a prefix" },
 	{ "peer add four 0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000/64 via 192.0.2.2",
 	  STATUS_USAGE, "peer add: \"0000:0000:" },
+	/* MACs */
+	{ "peer add tap lladdr", STATUS_USAGE, "peer add: lladdr: its value MAC is missing" },
+	{ "peer add tap lladdr 02:00:00:00:00:07", STATUS_USAGE,
+	  "peer add: `via ADDR` is missing" },
+	{ "peer add tap lladdr 02:00:00:00:00 via 192.0.2.2", STATUS_USAGE,
+	  "peer add: lladdr: \"02:00:00:00:00\" is not a MAC, as 02:00:00:00:00:07 is" },
+	{ "peer add tap lladdr 02:00:00:00:00:07:08 via 192.0.2.2", STATUS_USAGE,
+	  "peer add: lladdr: \"02:00:00:00:00:07:08\" is not a MAC" },
+	{ "peer add tap lladdr 02:00:00:00:00:0g via 192.0.2.2", STATUS_USAGE,
+	  "peer add: lladdr: \"02:00:00:00:00:0g\" is not a MAC" },
+	{ "peer add tap lladdr 02:00:00:00:00:+7 via 192.0.2.2", STATUS_USAGE,
+	  "peer add: lladdr: \"02:00:00:00:00:+7\" is not a MAC" },
+	{ "peer add tap lladdr 02:00:00:00:00:107 via 192.0.2.2", STATUS_USAGE,
+	  "peer add: lladdr: \"02:00:00:00:00:107\" is not a MAC" },
+	{ "peer add tap lladdr 0200.0000.0007 via 192.0.2.2", STATUS_USAGE,
+	  "peer add: lladdr: \"0200.0000.0007\" is not a MAC" },
+	{ "peer add tap lladdr 01:00:5e:00:00:01 via 192.0.2.2", STATUS_USAGE,
+	  "peer add: lladdr: \"01:00:5e:00:00:01\" is the MAC of a group; peers with "
+	  "00:00:00:00:00:00 get" },
+	{ "peer add tap lladdr ff:ff:ff:ff:ff:ff via 192.0.2.2", STATUS_USAGE,
+	  "peer add: lladdr: \"ff:ff:ff:ff:ff:ff\" is the MAC of a group" },
+	{ "peer del tap lladdr 00:00:00:00:00:00", STATUS_USAGE,
+	  "peer del: `via ADDR` is missing" },
+	{ "peer add tap lladdr 02:00:00:00:00:02 via 192.0.2.3", STATUS_REFUSED,
+	  "peer add: lladdr 02:00:00:00:00:02 has a peer already" },
+	{ "peer add tap lladdr 00:00:00:00:00:00 via 192.0.2.3", STATUS_REFUSED,
+	  "peer add: lladdr 00:00:00:00:00:00 has that peer already" },
+	{ "peer del tap lladdr 00:00:00:00:00:00 via 192.0.2.9", STATUS_REFUSED,
+	  "peer del: there is no such peer of lladdr 00:00:00:00:00:00" },
+	{ "peer del tap lladdr 02:00:00:00:00:07", STATUS_REFUSED,
+	  "peer del: there is no such peer of lladdr 02:00:00:00:00:07" },
+	{ "peer add tap lladdr 00:00:00:00:00:00 via 2001:db8::2", STATUS_REFUSED,
+	  "peer add: via: tap is of mode gretap, whose outer packets are IPv4" },
+	{ "peer add tied lladdr 00:00:00:00:00:00 via 192.0.2.2", STATUS_REFUSED,
+	  "peer add: tied has a fixed remote; peers are for tunnels with remote any" },
+	{ "peer add tied lladdr 02:00:00:00:00:07 via 192.0.2.2", STATUS_REFUSED,
+	  "peer add: tied has a fixed remote" },
+	{ "peer add four lladdr 02:00:00:00:00:07 via 192.0.2.2", STATUS_REFUSED,
+	  "peer add: four is of mode gre, which does not carry Ethernet" },
+	{ "peer add tap 10.3.0.0/16 via 192.0.2.2", STATUS_REFUSED,
+	  "peer add: tap is of mode gretap, which does not carry IPv4" },
+	{ "tunnel change tap remote 10.1.1.9", STATUS_REFUSED,
+	  "tunnel change: remote: tap has peers; delete them first" },
+	{ "tunnel change tap ageing -1", STATUS_USAGE, "tunnel change: ageing: \"-1\" is not" },
+	{ "tunnel change four nolearning", STATUS_USAGE,
+	  "tunnel change: learning: mode gre has no such keyword" },
 	/* remotes */
 	{ "peer add four 10.3.0.0/16 via any", STATUS_USAGE,
 	  "peer add: via: \"any\" is not the address of a tunnel's other end" },
@@ -320,10 +458,9 @@ TEST(peer_files)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(peer_edits),
-		cmocka_unit_test(peer_save),
-		cmocka_unit_test(peer_bad),
-		cmocka_unit_test(peer_files),
+		cmocka_unit_test(peer_edits),      cmocka_unit_test(peer_mac_edits),
+		cmocka_unit_test(peer_flood_most), cmocka_unit_test(peer_save),
+		cmocka_unit_test(peer_bad),        cmocka_unit_test(peer_files),
 	};
 
 	return cmocka_run_group_tests_name("peer_edit", tests, NULL, NULL);

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Tunnels for frames with remote `any`: where a frame goes, and who may have sent one. Peers tell,
+ * which the user named; then what was learned from received frames, as the kernel's vxlan driver
+ * learns it (vxlan_snoop()). A frame for a group, or for a MAC of which nobody knows, goes to every
+ * peer of the flood list (vxlan_xmit()).
+ *
+ * What came out of a tunnel never goes back into it from here: it goes to the device, and a bridge
+ * does not send a frame out of the port where it came in.
+ */
+#ifndef XTUN_FDB_H
+#define XTUN_FDB_H
+
+#include "remote.h"
+
+/*
+ * A frame for many is copied, and each copy comes to the tunnel's port once more, with a note
+ * beside the packet of which peer of the flood list it is for: it gets its own route, size check,
+ * sequence number and checksum, as every other frame. Notes of others are not three words long.
+ */
+enum { FLOOD_NOTE = 0x78666c64, FLOOD_NOTE_2 = 0x6f6f6421 };
+
+static __always_inline void flood_note(ctx_t *ctx, __u32 flood)
+{
+	ctx->cb[0] = flood ? FLOOD_NOTE : 0;
+	ctx->cb[1] = flood ? FLOOD_NOTE_2 : 0;
+	ctx->cb[2] = flood;
+}
+
+/* The note, taken off; 0: there is none. */
+static __always_inline __u32 flood_note_take(ctx_t *ctx)
+{
+	__u32 flood;
+
+	if (likely(ctx->cb[0] != FLOOD_NOTE || ctx->cb[1] != FLOOD_NOTE_2))
+		return 0;
+	flood = ctx->cb[2];
+	flood_note(ctx, 0);
+	return flood;
+}
+
+struct flood {
+	ctx_t *ctx;
+	__u32 id;
+	__u32 ifindex, flags; /* of bpf_clone_redirect(): to the port */
+};
+
+/* One copy, for peer @i + 1, as bpf_loop() wants it. A copy that was not carried was counted where
+ * it came. */
+static long flood_step(__u32 i, struct flood *flood)
+{
+	flood_note(flood->ctx, i + 1);
+	if (bpf_clone_redirect(flood->ctx, flood->ifindex, flood->flags) < 0)
+		drop_count(flood->id, REFUSE(flood), 0);
+	return 0;
+}
+
+/* Send copies to all peers of the flood list but the last, whose address is returned: the frame is
+ * his. NULL: there are none. */
+static __noinline const union address *flood(ctx_t *ctx, const struct tunnel *t, void *table)
+{
+	struct flood flood = { .ctx = ctx, .id = t->id, .ifindex = t->port };
+	const union address *count;
+	struct peer_mac key = {};
+
+	count = bpf_map_lookup_elem(table, &key);
+	if (!count || !count->v6[0] || count->v6[0] > FLOOD_MAX)
+		return NULL;
+	key.flood = count->v6[0];
+	/* The program of a pair is at the ingress of its hidden half. */
+	if (t->port != t->anchor)
+		flood.flags = BPF_F_INGRESS;
+	if (key.flood > 1) {
+		bpf_loop(key.flood - 1, flood_step, &flood, 0);
+		flood_note(ctx, 0);
+	}
+	return bpf_map_lookup_elem(table, &key);
+}
+
+/* The remote that was seen to have a MAC, not too long ago. NULL: nobody. */
+static __always_inline const union address *fdb_learned(const struct tunnel *t,
+							const struct fdb_key *key)
+{
+	const struct fdb_entry *entry = bpf_map_lookup_elem(&fdb, key);
+
+	if (!entry)
+		return NULL;
+	if (t->ageing && bpf_ktime_get_coarse_ns() - entry->seen > t->ageing * 1000000000ULL)
+		return NULL;
+	return &entry->remote;
+}
+
+/* Who gets the frame. NULL: nobody. */
+static __noinline const union address *fdb_remote(ctx_t *ctx, const struct tunnel *t)
+{
+	const union address *remote = NULL;
+	struct fdb_key key = { .id = t->id };
+	struct peer_mac mac = {};
+	void *table = NULL;
+	__u32 id = t->id;
+
+	if (t->flags & TUNNEL_PEERS_MAC)
+		table = bpf_map_lookup_elem(&peers_mac, &id);
+	mac.flood = flood_note_take(ctx);
+	if (unlikely(mac.flood))
+		return table ? bpf_map_lookup_elem(table, &mac) : NULL;
+	if (ctx_load_bytes(ctx, 0, key.mac, sizeof(key.mac)))
+		return NULL;
+	if (!(key.mac[0] & 1)) {
+		__builtin_memcpy(mac.mac, key.mac, sizeof(mac.mac));
+		if (table)
+			remote = bpf_map_lookup_elem(table, &mac);
+		if (!remote)
+			remote = fdb_learned(t, &key);
+	}
+	if (!remote && table)
+		remote = flood(ctx, t, table);
+	return remote;
+}
+
+/* Where the way to @remote is remembered. NULL never, but for the verifier. */
+static __always_inline struct peer_route *fdb_route(__u32 id, const union address *remote)
+{
+	__u32 slot = remote_slot(id, remote);
+
+	return bpf_map_lookup_elem(&peer_routes, &slot);
+}
+
+/* Find out who gets the frame, and the way there if it is known still, into @cache, which is the
+ * tunnel's own. Returns 0 or a refusal. */
+__noinline int fdb_find(ctx_t *ctx, const struct tunnel *t, struct route_cache *cache)
+{
+	const union address *remote;
+	struct peer_route *found;
+
+	if (!t || !cache)
+		return REFUSE(no_peer);
+	remote = fdb_remote(ctx, t);
+	if (!remote)
+		return REFUSE(no_peer);
+	found = fdb_route(t->id, remote);
+	if (likely(found && found->route.jiffies == bpf_jiffies64() && found->id == t->id &&
+		   found->kind == INNER_ETHERNET && address_equal(&found->inner, remote))) {
+		*cache = found->route;
+		return 0;
+	}
+	cache->jiffies = 0;
+	cache->remote = *remote;
+	return 0;
+}
+
+/* Remember the way that was just looked up. */
+__noinline int fdb_keep(const struct tunnel *t, const struct route_cache *cache)
+{
+	struct peer_route *found;
+
+	if (!t || !cache || !cache->jiffies)
+		return 0;
+	found = fdb_route(t->id, &cache->remote);
+	if (!found)
+		return 0;
+	found->route = *cache;
+	found->inner = cache->remote;
+	found->id = t->id;
+	found->kind = INNER_ETHERNET;
+	return 0;
+}
+
+/* The sender of an outer packet. */
+static __always_inline int fdb_sender(ctx_t *ctx, enum family family, union address *remote)
+{
+	if (family == FAMILY_IPV4)
+		return ctx_load_bytes(ctx, WIRE_ETH_HLEN + 12, &remote->v4, sizeof(remote->v4));
+	return ctx_load_bytes(ctx, WIRE_ETH_HLEN + 8, remote, sizeof(*remote));
+}
+
+/* Whether a frame may come from @mac: one host's, and not the device's own, which would be a loop
+ * (vxlan_set_mac()). */
+static __always_inline bool fdb_valid(const __u8 *mac, const __u8 *own)
+{
+	__u8 any = mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5];
+	__u8 differs = (mac[0] ^ own[0]) | (mac[1] ^ own[1]) | (mac[2] ^ own[2]) |
+		       (mac[3] ^ own[3]) | (mac[4] ^ own[4]) | (mac[5] ^ own[5]);
+
+	return any && differs && !(mac[0] & 1);
+}
+
+/*
+ * Learn where the source of a frame is; its Ethernet header ends @hlen bytes behind the start of
+ * the outer IP header, which is of @family. What the user said is not moved by what somebody sends,
+ * and that is dropped. Returns 0 or a refusal.
+ */
+__noinline int fdb_learn(ctx_t *ctx, const struct endpoint *end, __u32 hlen, __u32 family)
+{
+	struct fdb_entry now = { .remote = address_ipv4(0) }, *known;
+	const union address *owner = NULL;
+	struct peer_mac mac = {};
+	struct fdb_key key = {};
+	void *table;
+
+	if (!end || fdb_sender(ctx, family, &now.remote) ||
+	    ctx_load_bytes(ctx, hlen + 6, key.mac, sizeof(key.mac)))
+		return REFUSE(payload_length);
+	if (unlikely(!fdb_valid(key.mac, end->mac)))
+		return REFUSE(source_mac);
+	key.id = end->id;
+	if (end->flags & ENDPOINT_PEERS) {
+		__builtin_memcpy(mac.mac, key.mac, sizeof(mac.mac));
+		table = bpf_map_lookup_elem(&peers_mac, &key.id);
+		if (table)
+			owner = bpf_map_lookup_elem(table, &mac);
+		if (owner)
+			return address_equal(owner, &now.remote) ? 0 : REFUSE(wrong_peer);
+	}
+	now.seen = bpf_ktime_get_coarse_ns();
+	known = bpf_map_lookup_elem(&fdb, &key);
+	if (likely(known && address_equal(&known->remote, &now.remote))) {
+		/* The line stays on this CPU while many use it. */
+		if (unlikely(now.seen - known->seen > FDB_UPDATE))
+			known->seen = now.seen;
+		return 0;
+	}
+	bpf_map_update_elem(&fdb, &key, &now, BPF_ANY);
+	return 0;
+}
+
+#endif
