@@ -31,6 +31,8 @@ hosts()
 		run on "$host" sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0 net.ipv6.conf.eth0.accept_ra=0
 		run ip -n "$(ns "$host")" addr add "fd01::${number[$host]}/64" dev eth0 nodad
 		run ip -n "$(ns net)" link set "to-$host" master br0
+		# So that programs stay from test to test, which to load takes longest.
+		run xt "$host" attach eth0
 	done
 	# So that what is counted later is no question for a neighbour.
 	for host in a b c; do
@@ -39,12 +41,13 @@ hosts()
 	done
 }
 
-# tap HOST 4|6 WORDS... - its tunnel, up
+# tap HOST 4|6 WORDS... - its tunnel, up; a new one
 tap()
 {
 	local host=$1 family=$2
 	shift 2
 
+	xt "$host" tunnel del tap 2> "$tmp/err" || true
 	run xt "$host" tunnel add tap "$@" local "$(outer "$family" "$host")"
 	inner_macs[$host]=$(mac "$host" tap)
 	address "$host" tap "172.16.0.${number[$host]}/24"
@@ -55,7 +58,6 @@ taps()
 {
 	local host other
 
-	hosts
 	for host in a b c; do
 		tap "$host" "$@"
 		for other in a b c; do
@@ -85,7 +87,6 @@ static()
 {
 	local host other
 
-	hosts
 	for host in a b c; do
 		tap "$host" "$@" nolearning
 	done
@@ -107,6 +108,7 @@ static()
 	equal "frames for nobody" "$(counter a tap drops.no_peer)" 5
 }
 
+hosts
 check "gretap, named peers" static 4 mode gretap
 check "ip6gretap, named peers" static 6 mode ip6gretap
 
@@ -279,7 +281,6 @@ many()
 {
 	local i
 
-	hosts
 	tap a 4 mode gretap
 	for ((i = 0; i < 128; i++)); do
 		echo "lladdr 00:00:00:00:00:00 via 10.1.2.$((i + 1))"
