@@ -6,7 +6,8 @@
  *
  *   lookup [-j] [PREFIXES...]
  *
- * For each family and number of prefixes: nanoseconds per look-up in the table and in the trie, the
+ * For each family and number of prefixes: nanoseconds per look-up in the table and in the trie, and
+ * per single access to a random line of the table, than which no look-up in it is cheaper; the
  * bytes of the table and the seconds that it took to make it. -j prints JSON.
  */
 #include <arpa/inet.h>
@@ -23,8 +24,10 @@
 #include <jansson.h>
 
 #include "lookup.h"
-#include "lookup.skel.h"
 #include "tunnels.h"
+
+/* It needs the types of the above. */
+#include "lookup.skel.h"
 
 /* A measurement asks once for each address. */
 enum { RUNS = ADDRESSES / AT_ONCE, ROUNDS = 5 };
@@ -32,7 +35,7 @@ enum { RUNS = ADDRESSES / AT_ONCE, ROUNDS = 5 };
 struct result {
 	enum inner inner;
 	size_t prefixes, bytes;
-	double table_ns, trie_ns, seconds;
+	double table_ns, touch_ns, trie_ns, seconds;
 };
 
 static void die(const char *what)
@@ -205,13 +208,14 @@ static double median(double *values)
 static void measure(struct lookup_bpf *skel, struct result *result)
 {
 	bool four = result->inner == INNER_IPV4;
-	double nothing, table[ROUNDS], trie[ROUNDS];
+	double nothing, table[ROUNDS], touch[ROUNDS], trie[ROUNDS];
 	__u32 ignored, table_sum, trie_sum;
 	size_t i;
 
 	for (i = 0; i < ROUNDS; i++) {
 		nothing = run(skel, NOTHING, &ignored);
 		table[i] = run(skel, four ? TABLE4 : TABLE6, &table_sum) - nothing;
+		touch[i] = run(skel, four ? TOUCH4 : TOUCH6, &ignored) - nothing;
 		trie[i] = run(skel, four ? TRIE4 : TRIE6, &trie_sum) - nothing;
 		if (table_sum != trie_sum) {
 			fprintf(stderr, "lookup: the table's answers are not those of the trie\n");
@@ -219,6 +223,7 @@ static void measure(struct lookup_bpf *skel, struct result *result)
 		}
 	}
 	result->table_ns = median(table);
+	result->touch_ns = median(touch);
 	result->trie_ns = median(trie);
 }
 
@@ -242,19 +247,20 @@ static void result_print(const struct result *result, json_t *json)
 	int family = result->inner == INNER_IPV4 ? 4 : 6;
 
 	if (!json) {
-		printf("IPv%d %8zu prefixes: table %6.1f ns, trie %7.1f ns (%.1f times), %zu "
-		       "bytes, "
-		       "made in %.3f s\n",
+		printf("IPv%d %8zu prefixes: table %6.1f ns, trie %7.1f ns (%.1f times), one "
+		       "access "
+		       "%.1f ns, %zu bytes, made in %.3f s\n",
 		       family, result->prefixes, result->table_ns, result->trie_ns,
-		       result->trie_ns / result->table_ns, result->bytes, result->seconds);
+		       result->trie_ns / result->table_ns, result->touch_ns, result->bytes,
+		       result->seconds);
 		fflush(stdout);
 		return;
 	}
-	json_array_append_new(json,
-			      json_pack("{s:i, s:I, s:f, s:f, s:I, s:f}", "family", family,
-					"prefixes", (json_int_t)result->prefixes, "table_ns",
-					result->table_ns, "trie_ns", result->trie_ns, "bytes",
-					(json_int_t)result->bytes, "seconds", result->seconds));
+	json_array_append_new(
+		json, json_pack("{s:i, s:I, s:f, s:f, s:f, s:I, s:f}", "family", family, "prefixes",
+				(json_int_t)result->prefixes, "table_ns", result->table_ns,
+				"trie_ns", result->trie_ns, "access_ns", result->touch_ns, "bytes",
+				(json_int_t)result->bytes, "seconds", result->seconds));
 }
 
 static size_t size_parse(const char *word)

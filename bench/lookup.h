@@ -9,6 +9,6 @@ enum {
 	PREFIXES_MAX = 1 << 21,
 };
 
-enum what { NOTHING, TABLE4, TABLE6, TRIE4, TRIE6 };
+enum what { NOTHING, TABLE4, TABLE6, TOUCH4, TOUCH6, TRIE4, TRIE6 };
 
 #endif
