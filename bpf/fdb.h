@@ -45,12 +45,15 @@ struct flood {
 	__u32 ifindex, flags; /* of bpf_clone_redirect(): to the port */
 };
 
-/* One copy, for peer @i + 1, as bpf_loop() wants it. A copy that was not carried was counted where
- * it came. */
+/* One copy, for peer @i + 1, as bpf_loop() wants it. At egress a copy that was not carried has been
+ * counted by now, and the answer says so; at ingress all are still to come. */
 static long flood_step(__u32 i, struct flood *flood)
 {
+	long err;
+
 	flood_note(flood->ctx, i + 1);
-	if (bpf_clone_redirect(flood->ctx, flood->ifindex, flood->flags) < 0)
+	err = bpf_clone_redirect(flood->ctx, flood->ifindex, flood->flags);
+	if (err < 0 || (err && flood->flags))
 		drop_count(flood->id, REFUSE(flood), 0);
 	return 0;
 }
@@ -75,6 +78,11 @@ static __noinline const union address *flood(ctx_t *ctx, const struct tunnel *t,
 		flood_note(ctx, 0);
 	}
 	return bpf_map_lookup_elem(table, &key);
+}
+
+static __always_inline bool mac_given(const __u8 *mac)
+{
+	return mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5];
 }
 
 /* The remote that was seen to have a MAC, not too long ago. NULL: nobody. */
@@ -106,7 +114,8 @@ static __noinline const union address *fdb_remote(ctx_t *ctx, const struct tunne
 		return table ? bpf_map_lookup_elem(table, &mac) : NULL;
 	if (ctx_load_bytes(ctx, 0, key.mac, sizeof(key.mac)))
 		return NULL;
-	if (!(key.mac[0] & 1)) {
+	/* Nobody's MAC is zero, which in the table is something else. */
+	if (likely(!(key.mac[0] & 1) && mac_given(key.mac))) {
 		__builtin_memcpy(mac.mac, key.mac, sizeof(mac.mac));
 		if (table)
 			remote = bpf_map_lookup_elem(table, &mac);
@@ -178,11 +187,10 @@ static __always_inline int fdb_sender(ctx_t *ctx, enum family family, union addr
  * (vxlan_set_mac()). */
 static __always_inline bool fdb_valid(const __u8 *mac, const __u8 *own)
 {
-	__u8 any = mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5];
 	__u8 differs = (mac[0] ^ own[0]) | (mac[1] ^ own[1]) | (mac[2] ^ own[2]) |
 		       (mac[3] ^ own[3]) | (mac[4] ^ own[4]) | (mac[5] ^ own[5]);
 
-	return any && differs && !(mac[0] & 1);
+	return mac_given(mac) && differs && !(mac[0] & 1);
 }
 
 /*

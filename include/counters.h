@@ -37,7 +37,7 @@
 	X(pop_failed, RX, "the kernel refused to remove the outer header")                         \
 	X(wrong_peer, RX, "the outer source is not the peer that owns the inner source")           \
 	X(vlan, RX, "XDP took it out of a tagged frame whose tag the device hid from XDP")         \
-	X(flood, TX, "the kernel had no memory for a copy of a frame for another peer")            \
+	X(flood, TX, "a copy of a frame for another peer did not come to be: no memory, or a full queue") \
 	X(source_mac, RX,                                                                          \
 	  "the frame's source is a group, nobody, or the tunnel's own device: a loop")
 
