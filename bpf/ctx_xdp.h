@@ -126,6 +126,12 @@ static __always_inline __u32 ctx_hash(const ctx_t *ctx)
 	return 0;
 }
 
+/* Make room of @len bytes behind the Ethernet header, in front of what is there. */
+static __always_inline int ctx_push(ctx_t *ctx, __u32 len, __u64 flags)
+{
+	return bpf_xdp_adjust_head(ctx, -(int)len);
+}
+
 static __always_inline int ctx_redirect(__u32 ifindex, __u32 flags)
 {
 	return bpf_redirect(ifindex, flags);

@@ -226,6 +226,8 @@ struct slots {
 	struct tunnel tunnels[TUNNEL_SLOTS];
 	struct endpoint4_slot ipv4[1 << SLOT_BITS];
 	struct endpoint6_slot ipv6[1 << SLOT_BITS];
+	__u32 generation; /* another one after every change of the configuration */
+	__u32 pad;
 };
 
 /* The slot of an endpoint. Multiplicative hashing (Knuth, TAOCP 6.4). */
