@@ -14,6 +14,9 @@
 /* For the verifier: no frame is longer. */
 enum { XDP_FRAME_MASK = 0x1ffff };
 
+/* The short way in knows what is wrapped in UDP. */
+#define CTX_UNWRAPS true
+
 /* CTX_NEXT: not ours, or not for XDP; the stack gets the packet as it came. */
 enum {
 	CTX_DROP = XDP_DROP,
