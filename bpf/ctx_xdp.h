@@ -17,6 +17,9 @@ enum { XDP_FRAME_MASK = 0x1ffff };
 /* The short way in knows what is wrapped in UDP. */
 #define CTX_UNWRAPS true
 
+/* Tunnels whose headers differ from segment to segment, and MPLS, are the stack's to fill. */
+#define CTX_PER_SEGMENT false
+
 /* CTX_NEXT: not ours, or not for XDP; the stack gets the packet as it came. */
 enum {
 	CTX_DROP = XDP_DROP,
@@ -125,6 +128,12 @@ static __always_inline void ctx_csum_update(ctx_t *ctx, __u32 sum)
 }
 
 static __always_inline __u32 ctx_hash(const ctx_t *ctx)
+{
+	return 0;
+}
+
+/* A frame is what its header says, for whoever pushes another one. */
+static __always_inline int ctx_retype(ctx_t *ctx, __be16 eth_proto)
 {
 	return 0;
 }

@@ -279,7 +279,7 @@ static __always_inline int direct_payload_pop(ctx_t *ctx, enum family family, vo
 			return direct_gre(ctx, family, head, hlen, false, gre[1]);
 		if (gre[0] == bpf_htons(GRE_KEY))
 			return direct_gre(ctx, family, head, hlen + GRE_FIELD, true, gre[1]);
-		if (family == FAMILY_IPV4)
+		if (family == FAMILY_IPV4 && hlen == IPV4_HLEN + GRE_HLEN)
 			return direct_gre_fields(ctx);
 		break;
 	case WIRE_IPPROTO_UDP:
@@ -329,17 +329,17 @@ static __always_inline int direct_udp_pop(ctx_t *ctx, enum family family, __u32 
 	return direct_payload_pop(ctx, family, head, hlen + UDP_HLEN + GUE_HLEN, gue >> 16);
 }
 
-static __noinline int direct4_udp(ctx_t *ctx)
+__noinline int direct4_udp(ctx_t *ctx)
 {
 	return direct_udp_pop(ctx, FAMILY_IPV4, IPV4_HLEN);
 }
 
-static __noinline int direct6_udp(ctx_t *ctx)
+__noinline int direct6_udp(ctx_t *ctx)
 {
 	return direct_udp_pop(ctx, FAMILY_IPV6, IPV6_HLEN);
 }
 
-static __noinline int direct6_limit_udp(ctx_t *ctx)
+__noinline int direct6_limit_udp(ctx_t *ctx)
 {
 	return direct_udp_pop(ctx, FAMILY_IPV6, IPV6_HLEN + IPV6_LIMIT_HLEN);
 }

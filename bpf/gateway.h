@@ -304,31 +304,30 @@ static __always_inline bool gateway_outer(ctx_t *ctx, const struct tunnel *t,
 }
 
 /*
- * The short way into @t, for packets that are no shorter than their frame. Returns a verdict, a
- * refusal, or READY_NOT with nothing changed.
+ * The short way into a tunnel, for packets of @len bytes that are no shorter than their frame.
+ * Returns a verdict, a refusal, or READY_NOT with nothing changed.
  */
-static __always_inline int gateway_ready(ctx_t *ctx, struct cpu_state *state,
-					 const struct gateway_packet *packet)
+__noinline int gateway_ready(ctx_t *ctx, struct cpu_state *state, __u32 len, __u8 kind)
 {
 	__u32 hop, *word;
 	void *head;
 	int ret;
 
-	if (unlikely(!gateway_sends(state->route.ifindex)))
+	if (!state || unlikely(!gateway_sends(state->route.ifindex)))
 		return READY_NOT;
 	head = ctx_begin(ctx);
-	if (unlikely(head + ((WIRE_ETH_HLEN + packet->in.len) & XDP_FRAME_MASK) != ctx_end(ctx)))
+	if (unlikely(head + ((WIRE_ETH_HLEN + len) & XDP_FRAME_MASK) != ctx_end(ctx)))
 		return READY_NOT;
 	/* Where TTL and checksum are, or the hop limit. */
-	word = head + WIRE_ETH_HLEN + (packet->in.kind == INNER_IPV4 ? 8 : 4);
+	word = head + WIRE_ETH_HLEN + (kind == INNER_IPV4 ? 8 : 4);
 	if ((void *)(word + 1) > ctx_end(ctx))
 		return READY_NOT;
 	hop = *word;
-	if (!gateway_hop(ctx, WIRE_ETH_HLEN, packet->in.kind))
+	if (!gateway_hop(ctx, WIRE_ETH_HLEN, kind))
 		return READY_NOT;
 	ret = ready_send(ctx, state);
 	if (unlikely(ret == READY_NOT)) {
-		word = ctx_begin(ctx) + WIRE_ETH_HLEN + (packet->in.kind == INNER_IPV4 ? 8 : 4);
+		word = ctx_begin(ctx) + WIRE_ETH_HLEN + (kind == INNER_IPV4 ? 8 : 4);
 		if ((void *)(word + 1) > ctx_end(ctx))
 			return CTX_DROP;
 		*word = hop;
@@ -352,7 +351,7 @@ static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
 	state = bpf_map_lookup_elem(&cpu_state, &t->id);
 	if (!state)
 		return -1;
-	ret = gateway_ready(ctx, state, packet);
+	ret = gateway_ready(ctx, state, in->len, in->kind);
 	if (likely(ret != READY_NOT))
 		return likely(ret >= 0) ? ret : drop_count(t->id, ret, CTX_DROP);
 	cache = &state->route;
