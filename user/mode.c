@@ -510,7 +510,9 @@ void spec_to_record(const struct tunnel_spec *spec, struct tunnel *record)
 	record->ageing = spec->ageing;
 	record->ip_proto = outer_ip_proto(spec);
 	record->room_flags = room_flags(spec);
-	record->flags = spec->flags | (spec->anchor != ANCHOR_AUTO ? TUNNEL_ANCHOR_CHOSEN : 0) |
+	record->flags = spec->flags |
+			(spec->fwmark || spec->flags & TUNNEL_MARK_INHERIT ? TUNNEL_MARK : 0) |
+			(spec->anchor != ANCHOR_AUTO ? TUNNEL_ANCHOR_CHOSEN : 0) |
 			(spec->remote.af == AF_UNSPEC ? TUNNEL_NO_REMOTE : 0) |
 			(shows_flow(spec) ? TUNNEL_SHOWS_FLOW : 0) |
 			(spec->mode->family == FAMILY_IPV6 ? TUNNEL_OVER_IPV6 : 0) |
@@ -549,10 +551,10 @@ void spec_from_record(const struct tunnel *record, struct tunnel_spec *spec)
 	spec->sport = record->sport;
 	spec->dport = record->dport;
 	spec->ageing = record->ageing;
-	spec->flags =
-		record->flags & ~(TUNNEL_ANCHOR_CHOSEN | TUNNEL_NO_REMOTE | TUNNEL_SHOWS_FLOW |
-				  TUNNEL_TOS_PLAIN | TUNNEL_OVER_IPV6 | TUNNEL_PEERS_IPV4 |
-				  TUNNEL_PEERS_IPV6 | TUNNEL_PEERS_MAC | TUNNEL_TRUNCATE);
+	spec->flags = record->flags &
+		      ~(TUNNEL_MARK | TUNNEL_ANCHOR_CHOSEN | TUNNEL_NO_REMOTE | TUNNEL_SHOWS_FLOW |
+			TUNNEL_TOS_PLAIN | TUNNEL_OVER_IPV6 | TUNNEL_PEERS_IPV4 |
+			TUNNEL_PEERS_IPV6 | TUNNEL_PEERS_MAC | TUNNEL_TRUNCATE);
 	erspan_from_record(record, spec);
 	spec->anchor = record->flags & TUNNEL_ANCHOR_CHOSEN ? record->kind : ANCHOR_AUTO;
 }
