@@ -68,7 +68,8 @@ enum tunnel_flags {
 	TUNNEL_PEERS_IPV6 = 1 << 19,
 
 	TUNNEL_DSCP_INHERIT = 1 << 20, /* incoming: the outer DSCP goes to the inner header */
-	TUNNEL_MARK_INHERIT = 1 << 21, /* routes are looked up with the inner packet's mark */
+	TUNNEL_MARK = 1 << 21,         /* routes are looked up with a mark: of the tunnel's, or */
+	TUNNEL_MARK_INHERIT = 1 << 22, /* the inner packet's */
 
 	/* Frames */
 	TUNNEL_PEERS_MAC = 1 << 27, /* remote any: there is a table of peers by MAC */
@@ -119,7 +120,7 @@ struct tunnel {
 	__u8 pad;
 	__be32 ikey, okey; /* of VXLAN and GENEVE: the VNI, as it stands in their headers */
 	__be32 flowlabel;  /* 0: of the inner flow */
-	__u32 fwmark;      /* routes to the remote are looked up with this mark */
+	__u32 fwmark;      /* with TUNNEL_MARK; 0 with TUNNEL_MARK_INHERIT */
 	__be16 sport;      /* of the wrap; 0: of the inner flow, in the range below */
 	__be16 dport;      /* of the wrap */
 	__u16 sport_min;   /* host byte order */

@@ -644,7 +644,9 @@ void spec_to_record(const struct tunnel_spec *spec, struct tunnel *record)
 	record->options_len = spec->options.len;
 	record->ip_proto = outer_ip_proto(spec);
 	record->room_flags = room_flags(spec);
-	record->flags = spec->flags | (spec->anchor != ANCHOR_AUTO ? TUNNEL_ANCHOR_CHOSEN : 0) |
+	record->flags = spec->flags |
+			(spec->fwmark || spec->flags & TUNNEL_MARK_INHERIT ? TUNNEL_MARK : 0) |
+			(spec->anchor != ANCHOR_AUTO ? TUNNEL_ANCHOR_CHOSEN : 0) |
 			(spec->remote.af == AF_UNSPEC ? TUNNEL_NO_REMOTE : 0) |
 			(shows_flow(spec) ? TUNNEL_SHOWS_FLOW : 0) |
 			(spec->mode->keywords & GIVEN_ENCAPLIMIT ? TUNNEL_OVER_IPV6 : 0) |
@@ -696,10 +698,10 @@ void spec_from_record(const struct tunnel *record, struct tunnel_spec *spec)
 		else
 			spec->udpcsum = record->flags & TUNNEL_WRAP_CSUM;
 	}
-	spec->flags =
-		record->flags & ~(TUNNEL_ANCHOR_CHOSEN | TUNNEL_NO_REMOTE | TUNNEL_SHOWS_FLOW |
-				  TUNNEL_TOS_PLAIN | TUNNEL_OVER_IPV6 | TUNNEL_PEERS_IPV4 |
-				  TUNNEL_PEERS_IPV6 | TUNNEL_PEERS_MAC | TUNNEL_TRUNCATE);
+	spec->flags = record->flags &
+		      ~(TUNNEL_MARK | TUNNEL_ANCHOR_CHOSEN | TUNNEL_NO_REMOTE | TUNNEL_SHOWS_FLOW |
+			TUNNEL_TOS_PLAIN | TUNNEL_OVER_IPV6 | TUNNEL_PEERS_IPV4 |
+			TUNNEL_PEERS_IPV6 | TUNNEL_PEERS_MAC | TUNNEL_TRUNCATE);
 	erspan_from_record(record, spec);
 	spec->anchor = record->flags & TUNNEL_ANCHOR_CHOSEN ? record->kind : ANCHOR_AUTO;
 }
