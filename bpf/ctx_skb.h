@@ -11,6 +11,12 @@
 /* A macro and not a typedef: BPF programs take the context's type by its tag. */
 #define ctx_t struct __sk_buff
 
+/* What is wrapped in UDP goes the long way in. */
+#define CTX_UNWRAPS false
+
+/* Tunnels whose headers differ from segment to segment, and MPLS, are filled here. */
+#define CTX_PER_SEGMENT true
+
 /* CTX_NEXT: not ours, whoever comes next decides (TCX_NEXT; TC_ACT_UNSPEC for a clsact filter). */
 enum {
 	CTX_DROP = 2,

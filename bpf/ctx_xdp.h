@@ -14,6 +14,12 @@
 /* For the verifier: no frame is longer. */
 enum { XDP_FRAME_MASK = 0x1ffff };
 
+/* The short way in knows what is wrapped in UDP. */
+#define CTX_UNWRAPS true
+
+/* Tunnels whose headers differ from segment to segment, and MPLS, are the stack's to fill. */
+#define CTX_PER_SEGMENT false
+
 /* CTX_NEXT: not ours, or not for XDP; the stack gets the packet as it came. */
 enum {
 	CTX_DROP = XDP_DROP,
@@ -124,6 +130,18 @@ static __always_inline void ctx_csum_update(ctx_t *ctx, __u32 sum)
 static __always_inline __u32 ctx_hash(const ctx_t *ctx)
 {
 	return 0;
+}
+
+/* A frame is what its header says, for whoever pushes another one. */
+static __always_inline int ctx_retype(ctx_t *ctx, __be16 eth_proto)
+{
+	return 0;
+}
+
+/* Make room of @len bytes behind the Ethernet header, in front of what is there. */
+static __always_inline int ctx_push(ctx_t *ctx, __u32 len, __u64 flags)
+{
+	return bpf_xdp_adjust_head(ctx, -(int)len);
 }
 
 static __always_inline int ctx_redirect(__u32 ifindex, __u32 flags)

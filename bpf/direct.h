@@ -114,12 +114,16 @@ static __always_inline int direct4_pop(ctx_t *ctx, void *head, __u32 hlen, __u8 
 {
 	const struct iphdr *ip = head + WIRE_ETH_HLEN;
 	__u64 addresses = *(const __u64 *)(head + WIRE_ETH_HLEN + 12);
-	struct endpoint4_key key = { .local = addresses >> 32, .remote = addresses };
+	struct endpoint4_key key = { .local = addresses >> 32,
+				     .remote = addresses,
+				     .ip_proto = ip_proto };
 	const struct endpoint4_slot *slot;
 	const void *own; /* the addresses in the slot, which are aligned as 64 bits are */
 
 	if (keyed)
-		key.key = *(const __be32 *)((void *)(ip + 1) + GRE_HLEN);
+		key.key = *(const __be32 *)(head + hlen +
+					    (kind == INNER_ETHERNET ? 0 : WIRE_ETH_HLEN) -
+					    GRE_FIELD);
 	own = slot = &slots.ipv4[endpoint4_slot(&key)];
 	if (unlikely(*(const __u64 *)own != addresses || slot->key.key != key.key ||
 		     *(const __be32 *)&slot->key.ip_proto != direct_payload(ip_proto, keyed) ||
@@ -139,7 +143,8 @@ static __always_inline int direct6_pop(ctx_t *ctx, void *head, __u32 hlen, __u8 
 	__u64 local = daddr[0] ^ daddr[1], remote = saddr[0] ^ saddr[1];
 	/* As good as the whole addresses, which are mixed like this. */
 	struct endpoint6_key key = { .local[0] = local ^ local >> 32,
-				     .remote[0] = remote ^ remote >> 32 };
+				     .remote[0] = remote ^ remote >> 32,
+				     .ip_proto = ip_proto };
 	const struct endpoint6_slot *slot;
 	const __u64 *own, *other;
 
@@ -274,7 +279,7 @@ static __always_inline int direct_payload_pop(ctx_t *ctx, enum family family, vo
 			return direct_gre(ctx, family, head, hlen, false, gre[1]);
 		if (gre[0] == bpf_htons(GRE_KEY))
 			return direct_gre(ctx, family, head, hlen + GRE_FIELD, true, gre[1]);
-		if (family == FAMILY_IPV4)
+		if (family == FAMILY_IPV4 && hlen == IPV4_HLEN + GRE_HLEN)
 			return direct_gre_fields(ctx);
 		break;
 	case WIRE_IPPROTO_UDP:
@@ -287,6 +292,56 @@ static __always_inline int direct_payload_pop(ctx_t *ctx, enum family family, vo
 		return CTX_NEXT;
 	}
 	return DIRECT_NOT;
+}
+
+/*
+ * What is wrapped in UDP, where that begins behind @hlen bytes and has the rest of the packet and
+ * no checksum; of GUE, headers with nothing in them but a protocol.
+ */
+static __always_inline int direct_udp_pop(ctx_t *ctx, enum family family, __u32 hlen)
+{
+	void *head = ctx_begin(ctx), *ip = head + WIRE_ETH_HLEN;
+	const struct udphdr *udp = ip + hlen;
+	struct port_key key = { .family = family };
+	const struct config *cfg;
+	const struct port *port;
+	__u32 zero = 0, len, gue;
+
+	if ((void *)udp + UDP_HLEN + GUE_HLEN + IPV4_HLEN > ctx_end(ctx))
+		return DIRECT_NOT;
+	cfg = bpf_map_lookup_elem(&config, &zero);
+	if (!cfg || !(cfg->ports >> (bpf_ntohs(udp->dest) & 63) & 1))
+		return DIRECT_NOT;
+	key.port = udp->dest;
+	port = bpf_map_lookup_elem(&ports, &key);
+	len = family == FAMILY_IPV4
+		      ? bpf_ntohs(((const struct iphdr *)ip)->tot_len)
+		      : bpf_ntohs(((const struct ipv6hdr *)ip)->payload_len) + IPV6_HLEN;
+	if (!port || udp->check || bpf_ntohs(udp->len) + hlen != len)
+		return DIRECT_NOT;
+	if (port->wrap == WRAP_FOU)
+		return direct_payload_pop(ctx, family, head, hlen + UDP_HLEN, port->ip_proto);
+	if (port->wrap != WRAP_GUE)
+		return DIRECT_NOT;
+	gue = bpf_ntohl(*(const __be32 *)(udp + 1));
+	if (gue & ~0xff0000u)
+		return DIRECT_NOT;
+	return direct_payload_pop(ctx, family, head, hlen + UDP_HLEN + GUE_HLEN, gue >> 16);
+}
+
+__noinline int direct4_udp(ctx_t *ctx)
+{
+	return direct_udp_pop(ctx, FAMILY_IPV4, IPV4_HLEN);
+}
+
+__noinline int direct6_udp(ctx_t *ctx)
+{
+	return direct_udp_pop(ctx, FAMILY_IPV6, IPV6_HLEN);
+}
+
+__noinline int direct6_limit_udp(ctx_t *ctx)
+{
+	return direct_udp_pop(ctx, FAMILY_IPV6, IPV6_HLEN + IPV6_LIMIT_HLEN);
 }
 
 /*
@@ -304,6 +359,8 @@ static __always_inline int direct4(ctx_t *ctx)
 	if (unlikely((*(const __be16 *)ip & bpf_htons(0xff01)) != bpf_htons(0x4500) ||
 		     ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET)))
 		return DIRECT_NOT;
+	if (CTX_UNWRAPS && ip->protocol == WIRE_IPPROTO_UDP)
+		return direct4_udp(ctx);
 	return direct_payload_pop(ctx, FAMILY_IPV4, head, IPV4_HLEN, ip->protocol);
 }
 
@@ -317,12 +374,16 @@ static __always_inline int direct6(ctx_t *ctx)
 		return DIRECT_NOT;
 	if (unlikely((*(const __be16 *)ip & bpf_htons(0xf010)) != bpf_htons(0x6000)))
 		return DIRECT_NOT;
+	if (CTX_UNWRAPS && ip->nexthdr == WIRE_IPPROTO_UDP)
+		return direct6_udp(ctx);
 	if (ip->nexthdr != WIRE_IPPROTO_DSTOPTS)
 		return direct_payload_pop(ctx, FAMILY_IPV6, head, IPV6_HLEN, ip->nexthdr);
 	/* The encapsulation limit as every tunnel sends it, see options6.h. */
 	if ((options[0] & bpf_htonl(0xffffff)) != bpf_htonl(IPV6_OPT_ENCAP_LIMIT << 8 | 1) ||
 	    (options[1] & bpf_htonl(0xffff00)) != bpf_htonl(IPV6_OPT_PADN << 16 | 1 << 8))
 		return DIRECT_NOT;
+	if (CTX_UNWRAPS && *(const __u8 *)options == WIRE_IPPROTO_UDP)
+		return direct6_limit_udp(ctx);
 	return direct_payload_pop(ctx, FAMILY_IPV6, head, IPV6_HLEN + IPV6_LIMIT_HLEN,
 				  *(const __u8 *)options);
 }

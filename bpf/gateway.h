@@ -12,7 +12,9 @@
 #ifndef XTUN_GATEWAY_H
 #define XTUN_GATEWAY_H
 
+#include "direct.h"
 #include "outer.h"
+#include "ready.h"
 #include "remote.h"
 
 enum {
@@ -21,15 +23,15 @@ enum {
 		256, /* in one tick of so many next hops are the stack's, which keeps them */
 };
 
-/* What the kernel says about a destination, good for one tick of jiffies. */
+/* What the kernel says about a destination, good for one tick of jiffies and one configuration. */
 struct gateway_route {
-	__u64 jiffies;
+	__u64 stamp; /* gateway_stamp() of then */
+	__u64 how;   /* gateway_how() of the packet */
 	union address source, dest;
-	__u32 iif;
 	__u32 ifindex; /* 0: the stack's */
 	__u32 mtu;
-	__u8 tos;
-	__u8 resolved; /* the addresses below are the next hop's and the device's */
+	__u8 tunnel; /* it is a tunnel's device; otherwise the addresses below are the next hop's
+			and the device's */
 	__u8 eth[12];
 };
 
@@ -82,7 +84,7 @@ static __always_inline int gateway_read4(ctx_t *ctx, struct gateway_packet *pack
 	/* Version and header length; senders that no router may forward, RFC 1812 section 5.3.7 */
 	if (*(const __u8 *)ip != 0x45 || ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET) ||
 	    ip->ttl <= 1 || !network || network == 127 || network >= 224 || len < IPV4_HLEN ||
-	    checksum_fold(ipv4_sum(ip)))
+	    !direct_sum_right(ipv4_sum(ip)))
 		return -1;
 	packet->in.len = len;
 	packet->in.says = bpf_htons(WIRE_ETH_P_IP);
@@ -148,6 +150,18 @@ static __always_inline bool gateway_sends(__u32 ifindex)
 	return device && device->ifindex == ifindex && device->flags & XDP_DEVICE_FORWARD;
 }
 
+/* What changes with the tick and with the configuration. */
+static __always_inline __u64 gateway_stamp(__u64 jiffies)
+{
+	return jiffies ^ (__u64)*(volatile __u32 *)&slots.generation << 32;
+}
+
+/* What a route depends on besides the addresses, in one word; never 0. */
+static __always_inline __u64 gateway_how(const struct gateway_packet *packet, __u32 iif)
+{
+	return iif | (__u64)(packet->in.tos & ~ECN_MASK) << 32 | (__u64)packet->in.kind << 40;
+}
+
 /* Ask the kernel for the way of @packet, which came in by @iif. */
 static __noinline void gateway_ask(ctx_t *ctx, const struct gateway_packet *packet, __u32 iif,
 				   struct gateway_route *route)
@@ -155,46 +169,55 @@ static __noinline void gateway_ask(ctx_t *ctx, const struct gateway_packet *pack
 	/* With a length of 1 the helper tells the MTU, and with the longest one where it has no
 	 * neighbour. */
 	struct bpf_fib_lookup fib = { .tot_len = 1, .ifindex = iif };
+	__u64 now = bpf_jiffies64();
 	long ret;
 
 	route->ifindex = 0;
-	route->resolved = 0;
-	route->jiffies = bpf_jiffies64();
+	route->tunnel = 0;
+	route->stamp = gateway_stamp(now);
+	route->how = gateway_how(packet, iif);
 	route->source = packet->source;
 	route->dest = packet->dest;
-	route->iif = iif;
-	route->tos = packet->in.tos & ~ECN_MASK;
+	/* Once in a while it is the stack's to send, so that it knows the neighbour is in use. */
+	if (!(now & (GATEWAY_AGAIN - 1)))
+		return;
 	if (packet->in.kind == INNER_IPV4) {
 		fib.family = ROUTE_AF_INET;
-		fib.tos = route->tos;
+		fib.tos = packet->in.tos & ~ECN_MASK;
 		fib.ipv4_src = packet->source.v4;
 		fib.ipv4_dst = packet->dest.v4;
 	} else {
 		fib.family = ROUTE_AF_INET6;
-		fib.flowinfo = packet->in.flow | bpf_htonl((__u32)route->tos << 20);
+		fib.flowinfo = packet->in.flow |
+			       bpf_htonl((__u32)(packet->in.tos & ~ECN_MASK) << 20);
 		__builtin_memcpy(fib.ipv6_src, &packet->source, sizeof(fib.ipv6_src));
 		__builtin_memcpy(fib.ipv6_dst, &packet->dest, sizeof(fib.ipv6_dst));
 	}
 	ret = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
 	if (ret == BPF_FIB_LKUP_RET_SUCCESS) {
 		route->mtu = fib.mtu_result;
-		route->resolved = 1;
+		if (gateway_sends(fib.ifindex))
+			route->ifindex = fib.ifindex;
 		__builtin_memcpy(route->eth, fib.dmac, 6);
 		__builtin_memcpy(route->eth + 6, fib.smac, 6);
-		route->ifindex = fib.ifindex;
-		return;
 	}
-	if (ret != BPF_FIB_LKUP_RET_NO_NEIGH || !port_tunnel(fib.ifindex))
+	/* A tunnel's device has no neighbours, so that the answer may be that one is missing. */
+	if ((ret == BPF_FIB_LKUP_RET_SUCCESS || ret == BPF_FIB_LKUP_RET_NO_NEIGH) &&
+	    port_tunnel(fib.ifindex)) {
+		route->ifindex = fib.ifindex;
+		route->tunnel = 1;
+	}
+	if (ret != BPF_FIB_LKUP_RET_NO_NEIGH || !route->tunnel)
 		return;
-	route->ifindex = fib.ifindex;
 	fib.ifindex = iif;
 	fib.tot_len = IPV4_LEN_MAX;
 	if (packet->in.kind == INNER_IPV4) {
-		fib.tos = route->tos;
+		fib.tos = packet->in.tos & ~ECN_MASK;
 		fib.ipv4_src = packet->source.v4;
 		fib.ipv4_dst = packet->dest.v4;
 	} else {
-		fib.flowinfo = packet->in.flow | bpf_htonl((__u32)route->tos << 20);
+		fib.flowinfo = packet->in.flow |
+			       bpf_htonl((__u32)(packet->in.tos & ~ECN_MASK) << 20);
 		__builtin_memcpy(fib.ipv6_src, &packet->source, sizeof(fib.ipv6_src));
 		__builtin_memcpy(fib.ipv6_dst, &packet->dest, sizeof(fib.ipv6_dst));
 	}
@@ -210,20 +233,22 @@ static __always_inline const struct gateway_route *
 gateway_route_find(ctx_t *ctx, const struct gateway_packet *packet, __u32 iif)
 {
 	const union address *source = &packet->source, *dest = &packet->dest;
-	__u64 now = bpf_jiffies64();
+	bool ipv4 = packet->in.kind == INNER_IPV4;
 	struct gateway_route *route;
 	__u32 slot;
 
-	slot = flow_mix(source->v6[0] ^ source->v6[1] ^ source->v6[2] ^ source->v6[3],
-			dest->v6[0] ^ dest->v6[1] ^ dest->v6[2] ^ dest->v6[3]) >>
-		       16 &
-	       (GATEWAY_ROUTES - 1);
+	slot = ipv4 ? flow_mix(source->v4, dest->v4)
+		    : flow_mix(source->v6[0] ^ source->v6[1] ^ source->v6[2] ^ source->v6[3],
+			       dest->v6[0] ^ dest->v6[1] ^ dest->v6[2] ^ dest->v6[3]);
+	slot = slot >> 16 & (GATEWAY_ROUTES - 1);
 	route = bpf_map_lookup_elem(&gateway_routes, &slot);
 	if (!route)
 		return NULL;
-	if (route->jiffies != now || route->iif != iif ||
-	    route->tos != (packet->in.tos & ~ECN_MASK) || !address_equal(&route->dest, dest) ||
-	    !address_equal(&route->source, source))
+	if (unlikely(route->stamp != gateway_stamp(bpf_jiffies64()) ||
+		     route->how != gateway_how(packet, iif) || route->dest.v4 != dest->v4 ||
+		     route->source.v4 != source->v4 ||
+		     (!ipv4 && (!address_equal(&route->dest, dest) ||
+				!address_equal(&route->source, source)))))
 		gateway_ask(ctx, packet, iif, route);
 	return route->ifindex && packet->in.len <= route->mtu ? route : NULL;
 }
@@ -278,6 +303,38 @@ static __always_inline bool gateway_outer(ctx_t *ctx, const struct tunnel *t,
 	return gateway_sends(route->ifindex);
 }
 
+/*
+ * The short way into a tunnel, for packets of @len bytes that are no shorter than their frame.
+ * Returns a verdict, a refusal, or READY_NOT with nothing changed.
+ */
+__noinline int gateway_ready(ctx_t *ctx, struct cpu_state *state, __u32 len, __u8 kind)
+{
+	__u32 hop, *word;
+	void *head;
+	int ret;
+
+	if (!state || unlikely(!gateway_sends(state->route.ifindex)))
+		return READY_NOT;
+	head = ctx_begin(ctx);
+	if (unlikely(head + ((WIRE_ETH_HLEN + len) & XDP_FRAME_MASK) != ctx_end(ctx)))
+		return READY_NOT;
+	/* Where TTL and checksum are, or the hop limit. */
+	word = head + WIRE_ETH_HLEN + (kind == INNER_IPV4 ? 8 : 4);
+	if ((void *)(word + 1) > ctx_end(ctx))
+		return READY_NOT;
+	hop = *word;
+	if (!gateway_hop(ctx, WIRE_ETH_HLEN, kind))
+		return READY_NOT;
+	ret = ready_send(ctx, state);
+	if (unlikely(ret == READY_NOT)) {
+		word = ctx_begin(ctx) + WIRE_ETH_HLEN + (kind == INNER_IPV4 ? 8 : 4);
+		if ((void *)(word + 1) > ctx_end(ctx))
+			return CTX_DROP;
+		*word = hop;
+	}
+	return ret;
+}
+
 /* Into the tunnel @t, as encap_packet() does. Returns a verdict, or -1: the stack's. */
 static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
 					 struct gateway_packet *packet)
@@ -287,12 +344,16 @@ static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
 	struct cpu_state *state;
 	struct route route;
 	__u32 hlen = t->hlen;
+	int ret;
 
 	if (!(in->kind & t->inner) || t->flags & TUNNEL_PER_SEGMENT)
 		return -1;
 	state = bpf_map_lookup_elem(&cpu_state, &t->id);
 	if (!state)
 		return -1;
+	ret = gateway_ready(ctx, state, in->len, in->kind);
+	if (likely(ret != READY_NOT))
+		return likely(ret >= 0) ? ret : drop_count(t->id, ret, CTX_DROP);
 	cache = &state->route;
 	if (t->flags & TUNNEL_SPECIAL) {
 		in->limited = !!(t->flags & TUNNEL_ENCAP_LIMIT);
@@ -317,6 +378,8 @@ static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
 	    !gateway_hop(ctx, WIRE_ETH_HLEN + hlen, in->kind) ||
 	    outer_write(ctx, t, in, &route, cache, hlen))
 		return drop_count(t->id, REFUSE(push_failed), CTX_DROP);
+	if (cache == &state->route && !cache->ready && ready_can(t))
+		ready_make(t, state);
 	state->tx_packets++;
 	state->tx_bytes += in->len;
 	return ctx_redirect(route.ifindex, 0);
@@ -328,8 +391,7 @@ static __always_inline int gateway_send(ctx_t *ctx, const struct gateway_route *
 {
 	struct ethhdr *eth;
 
-	if (!route->resolved || !(route->jiffies & (GATEWAY_AGAIN - 1)) ||
-	    !gateway_sends(route->ifindex) || !ctx_holds(ctx, WIRE_ETH_HLEN + packet->in.len) ||
+	if (!ctx_holds(ctx, WIRE_ETH_HLEN + packet->in.len) ||
 	    !gateway_hop(ctx, WIRE_ETH_HLEN, packet->in.kind))
 		return -1;
 	if (!gateway_trim(ctx, WIRE_ETH_HLEN + packet->in.len))
@@ -367,10 +429,10 @@ __noinline int gateway(ctx_t *ctx, __u32 iif, __be16 eth_proto, bool inner)
 	route = gateway_route_find(ctx, &packet, iif);
 	if (!route)
 		return -1;
+	if (!route->tunnel)
+		return inner ? gateway_send(ctx, route, &packet) : -1;
 	t = port_tunnel(route->ifindex);
-	if (t)
-		return gateway_encap(ctx, t, &packet);
-	return inner ? gateway_send(ctx, route, &packet) : -1;
+	return t ? gateway_encap(ctx, t, &packet) : -1;
 }
 
 #endif

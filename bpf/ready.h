@@ -164,7 +164,7 @@ static __noinline int ready_gre_fields(ctx_t *ctx, const struct ready *ready, __
 static __always_inline int ready_gre(ctx_t *ctx, const struct ready *ready, __be16 *gre,
 				     __be16 eth_proto)
 {
-	if (unlikely(ready->how & (READY_CSUM | READY_SEQ)))
+	if (CTX_PER_SEGMENT && unlikely(ready->how & (READY_CSUM | READY_SEQ)))
 		return ready_gre_fields(ctx, ready, eth_proto);
 	if (unlikely((void *)(gre + 2) > ctx_end(ctx)))
 		return REFUSE(push_failed);
@@ -472,7 +472,8 @@ static __always_inline int ready_send(ctx_t *ctx, struct cpu_state *state)
 	if (unlikely(!(state->ready.how & READY_IPV4)))
 		return ready6_send(ctx, state);
 	ret = ready4_send(ctx, state);
-	if (unlikely(ret == READY_NOT) && ctx_eth_proto(ctx) == bpf_htons(WIRE_ETH_P_MPLS))
+	if (CTX_PER_SEGMENT && unlikely(ret == READY_NOT) &&
+	    ctx_eth_proto(ctx) == bpf_htons(WIRE_ETH_P_MPLS))
 		ret = ready_mpls_send(ctx, state);
 	return ret;
 }

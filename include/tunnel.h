@@ -237,14 +237,23 @@ struct slots {
 	struct tunnel tunnels[TUNNEL_SLOTS];
 	struct endpoint4_slot ipv4[1 << SLOT_BITS];
 	struct endpoint6_slot ipv6[1 << SLOT_BITS];
+	__u32 generation; /* another one after every change of the configuration */
+	__u32 pad;
 };
+
+/* A tunnel that takes both IPv4 (protocol 4) and IPv6 (41) has a slot for each, side by side. */
+static inline __u32 endpoint_slot_kind(__u8 ip_proto)
+{
+	return ip_proto == 41;
+}
 
 /* The slot of an endpoint. Multiplicative hashing (Knuth, TAOCP 6.4). */
 static inline __u32 endpoint4_slot(const struct endpoint4_key *key)
 {
-	return ((((__u32)key->local * 0x9e3779b1u + (__u32)key->remote) ^ (__u32)key->key) *
-		0x85ebca6bu) >>
-	       (32 - SLOT_BITS);
+	return (((((__u32)key->local * 0x9e3779b1u + (__u32)key->remote) ^ (__u32)key->key) *
+		 0x85ebca6bu) >>
+		(32 - SLOT_BITS)) ^
+	       endpoint_slot_kind(key->ip_proto);
 }
 
 static inline __u32 endpoint6_slot(const struct endpoint6_key *key)
@@ -252,8 +261,9 @@ static inline __u32 endpoint6_slot(const struct endpoint6_key *key)
 	__u32 local = key->local[0] ^ key->local[1] ^ key->local[2] ^ key->local[3];
 	__u32 remote = key->remote[0] ^ key->remote[1] ^ key->remote[2] ^ key->remote[3];
 
-	return (((local * 0x9e3779b1u + remote) ^ (__u32)key->key) * 0x85ebca6bu) >>
-	       (32 - SLOT_BITS);
+	return ((((local * 0x9e3779b1u + remote) ^ (__u32)key->key) * 0x85ebca6bu) >>
+		(32 - SLOT_BITS)) ^
+	       endpoint_slot_kind(key->ip_proto);
 }
 
 /* Which wildcard shapes of endpoints exist: bits in struct config, in the order in which the kernel

@@ -149,7 +149,10 @@ static int converge(struct state *state, struct model *want, struct error *err)
 	ret = forwarding_apply(state, want, err);
 	ret = ret ?: watch_apply(state, want, err);
 	ret = ret ?: mirrors_settle(state, want, err);
-	return ret ?: tunnels_finish(state, want, err);
+	ret = ret ?: tunnels_finish(state, want, err);
+	if (!ret && generation_next(&state->maps))
+		ret = refuse_kernel(err, -ENOMEM, "telling the programs that it is another one");
+	return ret;
 }
 
 /* The end of a configuration: without a tunnel or a device there is no state. */

@@ -132,6 +132,17 @@ int geneve_options_delete(const struct maps *maps, __u32 id)
 	return map_delete(maps->geneve_options, &id);
 }
 
+int generation_next(const struct maps *maps)
+{
+	__u32 *generation = slots_part_map(maps, offsetof(struct slots, generation));
+
+	if (!generation)
+		return -ENOMEM;
+	__atomic_fetch_add(generation, 1, __ATOMIC_RELEASE);
+	slots_part_unmap(generation, offsetof(struct slots, generation));
+	return 0;
+}
+
 struct tunnel *tunnel_slots_map(const struct maps *maps)
 {
 	return slots_part_map(maps, offsetof(struct slots, tunnels));

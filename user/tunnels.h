@@ -55,6 +55,9 @@ int geneve_options_delete(const struct maps *maps, __u32 id);
 struct tunnel *tunnel_slots_map(const struct maps *maps);
 void tunnel_slots_unmap(struct tunnel *slots);
 
+/* What programs remembered of another configuration is of no use any more. */
+int generation_next(const struct maps *maps);
+
 /* Make id @id ready for a new tunnel: nothing counted, nothing learned. -E2BIG: ids end before. */
 int counters_clear(const struct maps *maps, __u32 id);
 

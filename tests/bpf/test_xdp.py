@@ -118,16 +118,16 @@ def forms(scene):
     tunnel has a remote of its own, and so its slot (include/tunnel.h)."""
     modes = [("ipip", {}), ("sit", {}), ("gre", {}), ("gre", {"ikey": 7, "okey": 7}),
              ("ip6ip6", {}), ("ipip6", {}), ("ipip6", {"limit": None}), ("ip6gre", {}),
-             ("ip6gre", {"ikey": 9, "okey": 9})]
+             ("ip6gre", {"ikey": 9, "okey": 9}), ("sit-any", {}), ("ip6tnl", {})]
     tunnels = [ModeTunnel(f"t{i}", REMOTES[i] if MODES[mode][0] == 4 else REMOTES6[i],
                           LOCAL if MODES[mode][0] == 4 else LOCAL6, mode=mode, **more)
                for i, (mode, more) in enumerate(modes)]
     both, count = Both(scene, tunnels), 0
-    for tunnel, kind, size, padding in itertools.product(tunnels, "46", (40, 41, 64, 577, 1400),
-                                                         (0, 6)):
+    for tunnel, kind, size, padding, wrap in itertools.product(
+            tunnels, "46", (40, 41, 64, 577, 1400), (0, 6), ("", "fou", "gue")):
         if kind not in tunnel.kinds:
             continue
-        packet = from_remote(tunnel, kind, inner_of(kind, size)) + bytes(padding)
+        packet = from_remote(tunnel, kind, inner_of(kind, size), wrap) + bytes(padding)
         proto = 0x0800 if tunnel.family == 4 else 0x86dd
         data = frame(packet, scene.mac, NEIGHBOUR, proto)
         expect("who takes " + data[:80].hex(" "), both.run(data), tunnel.name)
