@@ -5,6 +5,7 @@
 #define XTUN_DECAP_H
 
 #include "direct.h"
+#include "direct_erspan.h"
 #include "endpoint.h"
 #include "fdb.h"
 #include "learn.h"
@@ -468,7 +469,10 @@ static __always_inline int decap(ctx_t *ctx)
 		return CTX_NEXT;
 	if (likely(ctx_eth_proto(ctx) == bpf_htons(WIRE_ETH_P_IP))) {
 		ret = direct4(ctx);
-		return likely(ret != DIRECT_NOT) ? ret : decap4(ctx);
+		if (likely(ret != DIRECT_NOT))
+			return ret;
+		ret = direct_erspan(ctx);
+		return ret != DIRECT_NOT ? ret : decap4(ctx);
 	}
 	if (ctx_eth_proto(ctx) == bpf_htons(WIRE_ETH_P_IPV6)) {
 		ret = direct6(ctx);

@@ -418,7 +418,7 @@ enum { SESSION_NONE = 0xffffffff /* version 0 has no sessions */ };
 struct session {
 	__u64 frames, bytes;
 	__u64 gaps; /* how often the number was larger than the next one, */
-	__u64 lost; /* and how many it left out */
+	__u64 lost; /* and how many it left out that did not come later */
 	__u64 late; /* frames with a number that is smaller than one before */
 	__u32 next; /* the number that is due */
 	__u32 version;
