@@ -329,7 +329,7 @@ static __always_inline int ctx_redirect(__u32 ifindex, __u32 flags)
  * route through it says; the neighbour is resolved and kept. */
 static __always_inline int ctx_redirect_neigh(__u32 ifindex, struct bpf_redir_neigh *hop)
 {
-	if (unlikely(hop->nh_family))
+	if (likely(hop->nh_family))
 		return bpf_redirect_neigh(ifindex, hop, sizeof(*hop), 0);
 	return bpf_redirect_neigh(ifindex, NULL, 0, 0);
 }

@@ -5,6 +5,7 @@
 #define XTUN_DECAP_H
 
 #include "direct.h"
+#include "direct_erspan.h"
 #include "endpoint.h"
 #include "fdb.h"
 #include "learn.h"
@@ -252,6 +253,29 @@ static __always_inline int frame_pop(ctx_t *ctx, const struct headers *h, bool o
 	return 0;
 }
 
+/*
+ * What the drivers of VXLAN and GENEVE ask besides: options, over IPv6 a UDP checksum, and that the
+ * frame did not go around in a circle. Returns 0 or a refusal.
+ */
+static __always_inline int frame_wrap_check(ctx_t *ctx, const struct endpoint *end,
+					    const struct headers *h)
+{
+	const struct ethhdr *eth;
+	int err = 0;
+
+	if (unlikely(end->flags & ENDPOINT_WRAP_CSUM) && !h->wrap_check)
+		return REFUSE(wrap_checksum);
+	if (unlikely(h->options))
+		err = geneve_check(ctx, h);
+	eth = ctx_at(ctx, h->hlen, sizeof(*eth));
+	if (unlikely(!eth))
+		return REFUSE(payload_length);
+	if (unlikely(*(const __u32 *)eth->h_source == *(const __u32 *)end->mac &&
+		     *(const __u16 *)(eth->h_source + 4) == *(const __u16 *)(end->mac + 4)))
+		return REFUSE(source_mac);
+	return err;
+}
+
 /* As decap_packet(), for a frame; @outer: the outer TOS, and the outer family from bit 8 on. */
 __noinline int decap_frame(ctx_t *ctx, const struct endpoint *end, const struct headers *h,
 			   __u32 outer, struct cpu_state *state)
@@ -268,6 +292,8 @@ __noinline int decap_frame(ctx_t *ctx, const struct endpoint *end, const struct 
 	err = err ?: payload_check(ctx, end, h);
 	if (h->erspan)
 		err = err ?: erspan_arrive(ctx, end, h);
+	if (h->port)
+		err = err ?: frame_wrap_check(ctx, end, h);
 	if (end->flags & ENDPOINT_LEARN)
 		err = err ?: fdb_learn(ctx, end, h->hlen, outer >> 8);
 	err = err ?: frame_tos(ctx, h, outer);
@@ -319,9 +345,10 @@ __noinline int decap4(ctx_t *ctx)
 		return CTX_NEXT;
 	key.key = h.key;
 	key.keyed = !!(h.gre_flags & GRE_KEY);
+	key.port = h.port;
 	key.ip_proto = headers_announced(&h);
 	end = endpoint4_find(ctx, &key);
-	if (unlikely(h.kind == INNER_ETHERNET) &&
+	if (unlikely(h.kind == INNER_ETHERNET && !h.port) &&
 	    (!end || (h.erspan && end->flags & ENDPOINT_CLAIM))) {
 		key.local = local;
 		key.remote = remote;
@@ -401,9 +428,10 @@ __noinline int decap6(ctx_t *ctx)
 		return CTX_NEXT;
 	key.key = h.key;
 	key.keyed = h.erspan > 1;
+	key.port = h.port;
 	key.ip_proto = headers_announced(&h);
 	end = endpoint6_find(ctx, &key);
-	if (unlikely(h.kind == INNER_ETHERNET) &&
+	if (unlikely(h.kind == INNER_ETHERNET && !h.port) &&
 	    (!end || (h.erspan && end->flags & ENDPOINT_CLAIM))) {
 		ends = ctx_at(ctx, WIRE_ETH_HLEN + 8, 32);
 		if (!ends)
@@ -441,7 +469,10 @@ static __always_inline int decap(ctx_t *ctx)
 		return CTX_NEXT;
 	if (likely(ctx_eth_proto(ctx) == bpf_htons(WIRE_ETH_P_IP))) {
 		ret = direct4(ctx);
-		return likely(ret != DIRECT_NOT) ? ret : decap4(ctx);
+		if (likely(ret != DIRECT_NOT))
+			return ret;
+		ret = direct_erspan(ctx);
+		return ret != DIRECT_NOT ? ret : decap4(ctx);
 	}
 	if (ctx_eth_proto(ctx) == bpf_htons(WIRE_ETH_P_IPV6)) {
 		ret = direct6(ctx);

@@ -11,10 +11,12 @@ struct headers {
 	__u32 len;     /* the whole outer packet, as its headers have it */
 	__u32 wrap;    /* offset of the wrap's UDP header from the outer IP header, 0: none */
 	__u32 gre;     /* likewise of the GRE header, 0: none */
+	__u32 options; /* bytes of GENEVE options, which end where the frame begins */
 	__be32 key;
 	__u32 sequence;
 	__u16 gre_flags; /* host byte order */
 	__sum16 wrap_check;
+	__be16 port;   /* of VXLAN and GENEVE: where it came in */
 	__u8 ip_proto; /* what announces the payload */
 	__u8 kind;     /* of the inner packet, one of enum inner; 0: unknown */
 	__u8 inside;   /* of a frame: what IP packet is in it, 0: none */
@@ -39,7 +41,7 @@ static __always_inline int headers_frame(ctx_t *ctx, struct headers *h)
 /* The payload's number in the key of an endpoint. */
 static __always_inline __u8 headers_announced(const struct headers *h)
 {
-	if (likely(h->kind != INNER_ETHERNET))
+	if (likely(h->kind != INNER_ETHERNET || !h->gre))
 		return h->ip_proto;
 	return h->erspan ? WIRE_IPPROTO_TEST : WIRE_IPPROTO_ETHERNET;
 }

@@ -64,6 +64,7 @@ __noinline int learn4(ctx_t *ctx)
 	if (payload_read(ctx, &h))
 		return 0;
 	key.ip_proto = headers_announced(&h);
+	key.port = h.port;
 	key.key = h.key;
 	key.keyed = !!(h.gre_flags & GRE_KEY);
 	path.remote.v4 = key.remote;
@@ -125,6 +126,7 @@ __noinline int learn6(ctx_t *ctx)
 	if (payload_read(ctx, &h))
 		return 0;
 	key.ip_proto = headers_announced(&h);
+	key.port = h.port;
 	key.key = h.key;
 	key.keyed = h.erspan > 1;
 	__builtin_memcpy(path.remote.v6, key.remote, sizeof(key.remote));

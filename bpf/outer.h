@@ -23,7 +23,12 @@ static __always_inline void ipv4_build(struct iphdr *ip, const struct tunnel *t,
 				       const struct inner_packet *in, const struct route *route,
 				       const struct route_cache *cache, __u32 len)
 {
-	bool df = t->flags & TUNNEL_DF || (in->df && likely(!(t->flags & TUNNEL_IGNORE_DF)));
+	bool df = in->df;
+
+	/* The drivers of VXLAN and GENEVE take IPv6 for a packet with DF. */
+	if (unlikely(t->wrap >= WRAP_VXLAN) && in->kind == INNER_IPV6)
+		df = true;
+	df = t->flags & TUNNEL_DF || (df && likely(!(t->flags & TUNNEL_IGNORE_DF)));
 
 	ip->version = 4;
 	ip->ihl = IPV4_HLEN / 4;
@@ -70,7 +75,8 @@ static __always_inline int ipv6_write(ctx_t *ctx, void *to, const struct tunnel 
 		return REFUSE(push_failed);
 	if (t->flags & TUNNEL_FLOWLABEL_INHERIT && in->kind == INNER_IPV6)
 		flow = in->flow;
-	if (!flow)
+	/* Around frames there is a source port to tell flows apart. */
+	if (!flow && likely(t->wrap < WRAP_VXLAN))
 		flow = bpf_htonl((in->hash << 16 | in->hash >> 16) & IPV6_FLOWLABEL_MASK);
 	*(__be32 *)ip = bpf_htonl(6 << 28 | (__u32)route->tos << 20) | flow;
 	ip->payload_len = payload <= IPV4_LEN_MAX ? bpf_htons(payload) : 0;

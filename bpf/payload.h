@@ -81,6 +81,8 @@ static __always_inline int payload_read(ctx_t *ctx, struct headers *h)
 			return erspan_read(ctx, h, eth_proto);
 		return unlikely(h->kind == INNER_ETHERNET) ? headers_frame(ctx, h) : 0;
 	}
+	if (unlikely(h->kind == INNER_ETHERNET))
+		return headers_frame(ctx, h);
 	h->kind = payload_ip_kind(h->ip_proto);
 	return h->kind ? 0 : -1;
 }

@@ -191,6 +191,8 @@ __noinline int erspan_arrive(ctx_t *ctx, const struct endpoint *end, const struc
 			__sync_fetch_and_add(&session->late, 1);
 			if (strict)
 				return REFUSE(sequence);
+			if (session->lost && ahead >= -ERSPAN_LATE)
+				__sync_fetch_and_sub(&session->lost, 1);
 		} else if (unlikely(ahead)) {
 			__sync_fetch_and_add(&session->gaps, 1);
 			__sync_fetch_and_add(&session->lost, ahead);

@@ -48,17 +48,17 @@ static __always_inline __u32 route_path_mtu(__u32 id, const union address *remot
 	return mtu;
 }
 
-/* Whether the routes of @t depend on a mark. Kernels that cannot ask so have no such tunnel. */
-static __always_inline bool route_marked(const struct tunnel *t)
+/*
+ * The flags of a look-up in the FIB for @t, and its mark in @mark. Without branches, each of which
+ * the verifier would follow to the end. Kernels that cannot look up by mark have no such tunnel.
+ */
+static __always_inline __u32 route_mark(const ctx_t *ctx, const struct tunnel *t, __u32 *mark)
 {
-	return t->fwmark || t->flags & TUNNEL_MARK_INHERIT;
-}
+	__u32 inherit = t->flags / TUNNEL_MARK_INHERIT & 1;
 
-/* What the FIB found: the neighbour code would look it up once more, without the mark. */
-static __always_inline void route_hop(struct route *route, const struct bpf_fib_lookup *fib)
-{
-	route->hop.nh_family = fib->family;
-	__builtin_memcpy(route->hop.ipv6_nh, fib->ipv6_dst, sizeof(route->hop.ipv6_nh));
+	_Static_assert(TUNNEL_MARK >> 16 == BPF_FIB_LOOKUP_MARK, "the one flag becomes the other");
+	*mark = t->fwmark | (ctx_mark(ctx) & -inherit);
+	return t->flags >> 16 & BPF_FIB_LOOKUP_MARK;
 }
 
 /*
@@ -74,8 +74,8 @@ static __always_inline void route_hop(struct route *route, const struct bpf_fib_
 static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct route_cache *cache,
 				   struct route *route)
 {
-	bool ipv6 = t->family == FAMILY_IPV6, marked = route_marked(t), any;
-	__u32 flags = 0;
+	bool ipv6 = t->family == FAMILY_IPV6, any;
+	__u32 flags, mark;
 	struct bpf_fib_lookup fib = {
 		.tot_len = 1, /* makes the helper report the route's MTU */
 		.ifindex = ROUTE_LOOPBACK,
@@ -98,10 +98,8 @@ static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct ro
 		fib.ipv4_dst = cache->remote.v4;
 	}
 	fib.l4_protocol = WIRE_IPPROTO_IPIP;
-	if (unlikely(marked)) {
-		fib.mark = t->flags & TUNNEL_MARK_INHERIT ? ctx_mark(ctx) : t->fwmark;
-		flags = BPF_FIB_LOOKUP_MARK;
-	}
+	flags = route_mark(ctx, t, &mark);
+	fib.mark = mark;
 	any = address_any(&t->local);
 	/* BPF_FIB_LOOKUP_SRC is younger than the oldest kernel; the helper refuses flags that it
 	 * does not know. */
@@ -123,8 +121,9 @@ static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct ro
 	case BPF_FIB_LKUP_RET_SUCCESS:
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
 		route->ifindex = fib.ifindex;
-		if (unlikely(marked))
-			route_hop(route, &fib);
+		/* The neighbour code would look it up once more, without the mark. */
+		route->hop.nh_family = fib.family;
+		__builtin_memcpy(route->hop.ipv6_nh, fib.ipv6_dst, sizeof(fib.ipv6_dst));
 		break;
 	case BPF_FIB_LKUP_RET_FWD_DISABLED:
 		route->ifindex = t->route;
@@ -151,8 +150,7 @@ static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct ro
 	}
 
 	/* The next packet's mark may be another. */
-	if (likely(!(t->flags & TUNNEL_MARK_INHERIT)))
-		cache->jiffies = bpf_jiffies64();
+	cache->jiffies = bpf_jiffies64() * (~t->flags / TUNNEL_MARK_INHERIT & 1);
 	/* The helper's 16 bits cannot hold the 65536 of the loopback device. */
 	cache->mtu = route_path_mtu(t->id, &cache->remote, fib.mtu_result ?: IPV4_LEN_MAX);
 	cache->ifindex = fib.ifindex;

@@ -8,11 +8,15 @@
  *| payload 1                 1          2       4 x length
  *	GUE, variant 1		| outer IP | UDP | IPv4 or IPv6 at once: their first bits are the
  *version
+ *
+ * VXLAN and GENEVE, in files of their own, carry frames and nothing else.
  */
 #ifndef XTUN_WRAP_H
 #define XTUN_WRAP_H
 
 #include "checksum.h"
+#include "wrap_geneve.h"
+#include "wrap_vxlan.h"
 
 /* The flow's port, in the range that udp_flow_src_port() takes it from. */
 static __always_inline __be16 wrap_sport(const struct tunnel *t, __u32 hash)
@@ -51,6 +55,10 @@ static __always_inline int wrap_write(ctx_t *ctx, const struct tunnel *t, __u32 
 			return REFUSE(push_failed);
 		*gue = bpf_htonl((__u32)ip_proto << 16);
 		break;
+	case WRAP_VXLAN:
+		return vxlan_write(ctx, t, at + UDP_HLEN);
+	case WRAP_GENEVE:
+		return geneve_write(ctx, t, at + UDP_HLEN);
 	}
 	return 0;
 }
@@ -110,6 +118,14 @@ static __always_inline int wrap_read_gue(ctx_t *ctx, struct headers *h)
 	return 0;
 }
 
+/* The header of @wrap in front of a frame. */
+__noinline int wrap_read_frame(ctx_t *ctx, struct headers *h, __u8 wrap)
+{
+	if (!h)
+		return -1;
+	return wrap == WRAP_VXLAN ? vxlan_read(ctx, h) : geneve_read(ctx, h);
+}
+
 /*
  * Read the UDP header that begins where @h ends, and the GUE header behind it, if its port is one
  * of ours. Returns 0 with the payload announced in @h, or -1 when it is not.
@@ -148,6 +164,10 @@ static __always_inline int wrap_read(ctx_t *ctx, enum family family, struct head
 		return 0;
 	case WRAP_GUE:
 		return wrap_read_gue(ctx, h);
+	case WRAP_VXLAN:
+	case WRAP_GENEVE:
+		h->port = key.port;
+		return wrap_read_frame(ctx, h, port->wrap);
 	case WRAP_NONE:
 	case WRAP_MAX:
 		break;

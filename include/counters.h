@@ -39,7 +39,9 @@
 	X(vlan, RX, "XDP took it out of a tagged frame whose tag the device hid from XDP")         \
 	X(flood, TX, "a copy of a frame for another peer did not come to be: no memory, or a full queue") \
 	X(source_mac, RX,                                                                          \
-	  "the frame's source is a group, nobody, or the tunnel's own device: a loop")
+	  "the frame's source is a group, nobody, or the tunnel's own device: a loop")             \
+	X(options, RX,                                                                             \
+	  "GENEVE options that are broken, or one that may not be ignored and is not known")
 
 /* clang-format off */
 enum drop {

@@ -24,7 +24,7 @@
 #define TUNNEL_LAYOUT 5
 
 enum family { FAMILY_IPV4, FAMILY_IPV6, FAMILY_MAX };
-enum wrap { WRAP_NONE, WRAP_FOU, WRAP_GUE, WRAP_MAX };
+enum wrap { WRAP_NONE, WRAP_FOU, WRAP_GUE, WRAP_VXLAN, WRAP_GENEVE, WRAP_MAX };
 enum payload { PAYLOAD_IP, PAYLOAD_GRE, PAYLOAD_ERSPAN, PAYLOAD_MAX };
 
 /* Which inner packets; a set. */
@@ -68,13 +68,17 @@ enum tunnel_flags {
 	TUNNEL_PEERS_IPV6 = 1 << 19,
 
 	TUNNEL_DSCP_INHERIT = 1 << 20, /* incoming: the outer DSCP goes to the inner header */
-	TUNNEL_MARK_INHERIT = 1 << 21, /* routes are looked up with the inner packet's mark */
+	TUNNEL_MARK = 1 << 21,         /* routes are looked up with a mark: of the tunnel's, or */
+	TUNNEL_MARK_INHERIT = 1 << 22, /* the inner packet's */
 
 	/* Frames */
 	TUNNEL_PEERS_MAC = 1 << 27, /* remote any: there is a table of peers by MAC */
 	TUNNEL_LEARNING = 1 << 26,  /* remote any: inner sources are learned from received frames */
 
 	TUNNEL_TRUNCATE = 1 << 28, /* frames that are too long are cut, each by itself */
+	/* VXLAN and GENEVE */
+	TUNNEL_UDP_ZERO_RX = 1 << 24, /* over IPv6, too, packets come without UDP checksum */
+	TUNNEL_OPTIONS = 1 << 25,     /* the map `geneve_options` has what goes into the header */
 
 	/* What a simple tunnel has none of, looked at in one step. */
 	TUNNEL_SPECIAL = TUNNEL_NO_REMOTE | TUNNEL_SHOWS_FLOW | TUNNEL_OVER_IPV6 | TUNNEL_OCSUM |
@@ -112,12 +116,11 @@ struct tunnel {
 	__u8 family, wrap, payload, inner;
 	__u8 ttl;         /* or hop limit; 0: inherit */
 	__u8 tos;         /* without TUNNEL_TOS_INHERIT, or for inner packets that have none */
-	__u8 hlen;        /* bytes of all outer headers, from the outer IP header on; of an inner
-			     frame its Ethernet header, too */
 	__u8 encap_limit; /* with TUNNEL_ENCAP_LIMIT */
-	__be32 ikey, okey;
+	__u8 pad;
+	__be32 ikey, okey; /* of VXLAN and GENEVE: the VNI, as it stands in their headers */
 	__be32 flowlabel;  /* 0: of the inner flow */
-	__u32 fwmark;      /* routes to the remote are looked up with this mark */
+	__u32 fwmark;      /* with TUNNEL_MARK; 0 with TUNNEL_MARK_INHERIT */
 	__be16 sport;      /* of the wrap; 0: of the inner flow, in the range below */
 	__be16 dport;      /* of the wrap */
 	__u16 sport_min;   /* host byte order */
@@ -127,13 +130,18 @@ struct tunnel {
 	__u8 mac[6];   /* the anchor's */
 	__u8 ip_proto; /* what the outer IP header announces; 0: depends on the inner packet */
 	__u8 room_flags; /* BPF_F_ADJ_ROOM_ENCAP_*: what the kernel has to know for segmentation */
-	__u8 pad;
+	__u8 options_len;   /* with TUNNEL_OPTIONS: bytes */
+	__u16 hlen;         /* bytes of all outer headers, from the outer IP header on; of an inner
+			       frame its Ethernet header, too */
+	__u16 srcport_low;  /* sport_min and the port behind the range, as the user chose them; */
+	__u16 srcport_high; /* 0: nobody did */
+	__u16 pad2;
 	__u32 ageing; /* seconds that what was learned is good for, 0: for ever */
 	__u32 id;     /* index in `cpu_state`: the smallest number that no other tunnel has */
 	__u32 port;   /* what it is found by */
 	__u32 erspan; /* fields of enum erspan_fields */
 };
-_Static_assert(sizeof(struct tunnel) == 124, "struct tunnel is part of the layout");
+_Static_assert(sizeof(struct tunnel) == 132, "struct tunnel is part of the layout");
 
 /*
  * The fast way to a tunnel: one slot per port, looked at before the map. Of tunnels that share a
@@ -152,7 +160,9 @@ static inline __u32 tunnel_slot(__u32 port)
  * payload (of frames in GRE: the number that they have where they follow an IP header at once, RFC
  * 8986 section 10.1; of ERSPAN one for experiments), and the GRE key, or ERSPAN's session;
  * wildcards are zero. The wrap is none of it: like the kernel's drivers, tunnels take packets with
- * and without. Hashing is most of a look-up's cost, so each family has a map of its own, with a key
+ * and without. VXLAN and GENEVE go by the protocol UDP, with their VNI as the key and their port;
+ * their drivers look at no other address than, in GENEVE, the remote. Hashing is most of a
+ * look-up's cost, so each family has a map of its own, with a key
  * as short as can be.
  */
 struct endpoint4_key {
@@ -160,8 +170,8 @@ struct endpoint4_key {
 	__be32 local;
 	__be32 key;
 	__u8 ip_proto;
-	__u8 keyed; /* the packet has a key, which may be zero */
-	__u8 pad[2];
+	__u8 keyed;  /* the packet has a key, which may be zero */
+	__be16 port; /* VXLAN and GENEVE: where it came in; the same number elsewhere is another */
 };
 _Static_assert(sizeof(struct endpoint4_key) == 16, "struct endpoint4_key is part of the layout");
 
@@ -171,7 +181,7 @@ struct endpoint6_key {
 	__be32 key;
 	__u8 ip_proto;
 	__u8 keyed;
-	__u8 pad[2];
+	__be16 port;
 };
 _Static_assert(sizeof(struct endpoint6_key) == 40, "struct endpoint6_key is part of the layout");
 
@@ -186,6 +196,7 @@ enum endpoint_flags {
 	ENDPOINT_PEERS = 1 << 3, /* the outer source must be the peer that owns the inner one */
 	ENDPOINT_DSCP = 1 << 5,  /* the outer DSCP goes to the inner header */
 	ENDPOINT_6TO4 = 1 << 4,  /* or, where the inner address tells, the one in it (RFC 3056) */
+	ENDPOINT_WRAP_CSUM = 1 << 6, /* UDP packets without a checksum are not taken */
 	ENDPOINT_LEARN = 1 << 7, /* frames: learn who has their source; see bpf/fdb.h */
 };
 
@@ -263,7 +274,7 @@ enum shape {
 	SHAPE_KEY = 1 << 2,    /* both any */
 };
 
-/* A UDP port where FOU or GUE packets arrive; the map `ports` has it under struct port_key. */
+/* A UDP port where wrapped packets arrive; the map `ports` has it under struct port_key. */
 struct port_key {
 	__be16 port;
 	__u8 family; /* enum family */
@@ -275,6 +286,15 @@ struct port {
 	__u8 ip_proto; /* WRAP_FOU: what is inside */
 	__u8 pad[2];
 };
+
+/* Options that a GENEVE tunnel sends; the map `geneve_options` has them under the tunnel's id. */
+struct geneve_options {
+	__u8 len;      /* bytes */
+	__u8 critical; /* one of them may not be ignored */
+	__u8 pad[2];
+	__u8 bytes[252];
+};
+_Static_assert(sizeof(struct geneve_options) == 256, "struct geneve_options is part of the layout");
 
 enum config_flags {
 	CONFIG_LO_FORWARDING = 1 << 0,  /* conf/lo/forwarding was off before us */
@@ -398,7 +418,7 @@ enum { SESSION_NONE = 0xffffffff /* version 0 has no sessions */ };
 struct session {
 	__u64 frames, bytes;
 	__u64 gaps; /* how often the number was larger than the next one, */
-	__u64 lost; /* and how many it left out */
+	__u64 lost; /* and how many it left out that did not come later */
 	__u64 late; /* frames with a number that is smaller than one before */
 	__u32 next; /* the number that is due */
 	__u32 version;

@@ -77,6 +77,32 @@ enum {
 	GUE_PRIVATE = 0x0001, /* flag: four bytes of private flags follow */
 };
 
+/* VXLAN, RFC 7348: flags, reserved; VNI, reserved; then an Ethernet frame */
+enum {
+	VXLAN_HLEN = 8,
+	VXLAN_VNI = 0x08000000, /* flag I: there is a VNI, and there must be */
+	VXLAN_PORT = 4789,
+	VXLAN_PORT_LINUX = 8472, /* of the kernel's driver, which is older than the RFC */
+};
+
+/* GENEVE, RFC 8926: version, words of options; O, C; ethertype; VNI, reserved; options */
+enum {
+	GENEVE_HLEN = 8,
+	GENEVE_PORT = 6081,
+	GENEVE_VERSION_SHIFT = 6, /* in the first byte, above the words of options */
+	GENEVE_OPTIONS_MASK = 0x3f,
+	GENEVE_OAM = 0x80, /* in the second: not for the tunnel's users */
+	GENEVE_CRITICAL = 0x40,
+	GENEVE_OPTIONS_MAX = 252, /* bytes */
+	/* An option: class; type, whose high bit says that who does not know it must drop the
+	 * packet; words behind these four bytes */
+	GENEVE_OPTION_HLEN = 4,
+	GENEVE_OPTION_CRITICAL = 0x80,
+	GENEVE_OPTION_LEN_MASK = 0x1f,
+};
+
+enum { VNI_MAX = 0xffffff, VNI_SHIFT = 8 };
+
 /* GRE, RFC 2784 and RFC 2890: flags and version, ethertype; then checksum, key, sequence number */
 enum {
 	GRE_HLEN = 4,

@@ -16,34 +16,66 @@
 #include "upgrade.h"
 #include "watch.h"
 
+/* The ports where something is to be received: what `xtun fou add` said, and those of tunnels that
+ * have one of their own. NULL: no memory. */
+static struct port_entry *ports_wanted(const struct model *want, size_t *count)
+{
+	struct port_entry *ports = calloc(want->port_count + want->count + 1, sizeof(*ports)), port;
+	size_t i, j;
+
+	if (!ports)
+		return NULL;
+	for (i = 0; i < want->port_count; i++)
+		ports[i] = want->ports[i];
+	*count = want->port_count;
+	for (i = 0; i < want->count; i++) {
+		const struct tunnel_spec *spec = &want->tunnels[i].spec;
+
+		if (spec->mode->wrap == WRAP_NONE)
+			continue;
+		port = (struct port_entry){ spec_port(spec), { .wrap = spec->wrap } };
+		/* Of tunnels at one port, neighbours as a rule. */
+		for (j = *count; j--;)
+			if (!memcmp(&ports[j].key, &port.key, sizeof(port.key)))
+				break;
+		if (j == (size_t)-1)
+			ports[(*count)++] = port;
+	}
+	return ports;
+}
+
 /* The map `ports`, and before it the mask of the ports in it. */
 static int ports_apply(const struct maps *maps, const struct model *want)
 {
+	size_t count = 0, i, j;
+	struct port_entry *ports = ports_wanted(want, &count);
 	struct elements now = {};
 	struct config config;
-	size_t i, j;
 	int ret;
 
+	if (!ports)
+		return -ENOMEM;
 	ret = config_read(maps, &config);
-	if (ret)
-		return ret;
-	config.ports = 0;
-	for (i = 0; i < want->port_count; i++)
-		config.ports |= 1ULL << (ntohs(want->ports[i].key.port) & 63);
-	ret = config_write(maps, &config);
+	if (!ret) {
+		config.ports = 0;
+		for (i = 0; i < count; i++)
+			config.ports |= 1ULL << (ntohs(ports[i].key.port) & 63);
+		ret = config_write(maps, &config);
+	}
 	ret = ret ?: ports_read(maps, &now);
 	for (i = 0; i < now.count && !ret; i++) {
 		const struct port_key *key = (struct port_key *)now.keys + i;
 
-		for (j = 0; j < want->port_count; j++)
-			if (!memcmp(&want->ports[j].key, key, sizeof(*key)))
+		for (j = 0; j < count; j++)
+			if (!memcmp(&ports[j].key, key, sizeof(*key)))
 				break;
-		if (j == want->port_count)
+		if (j == count)
 			ret = ports_delete(maps, key);
 	}
 	elements_free(&now);
-	for (i = 0; i < want->port_count && !ret; i++)
-		ret = ports_put(maps, &want->ports[i].key, &want->ports[i].port);
+	for (i = 0; i < count && !ret; i++)
+		ret = ports_put(maps, &ports[i].key, &ports[i].port);
+	free(ports);
 	return ret;
 }
 

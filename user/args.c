@@ -107,10 +107,31 @@ static int keyword_unknown(const struct keyword *rows, size_t count, const char 
 	return misuse(err, "\"%s\" is no keyword here", word);
 }
 
+/* The value of a keyword, NULL when it is missing. One of several words is put together in @text;
+ * if they are too long what is cut off says enough. */
+static const char *value_take(struct args *args, const struct keyword *row, char *text, size_t size)
+{
+	const char *word = args_next(args);
+	int i;
+
+	if (!word || row->words < 2)
+		return word;
+	snprintf(text, size, "%s", word);
+	for (i = 1; i < row->words; i++) {
+		word = args_next(args);
+		if (!word)
+			return NULL;
+		snprintf(text + strlen(text), size - strlen(text), " %s", word);
+	}
+	return text;
+}
+
 int args_keywords(struct args *args, const struct keyword *rows, size_t count, void *spec,
 		  __u64 *given, struct error *err)
 {
+	int (*parse)(void *spec, const char *word, struct error *err);
 	const char *word, *value;
+	char text[64];
 	__u64 seen = 0;
 
 	while ((word = args_next(args))) {
@@ -118,17 +139,20 @@ int args_keywords(struct args *args, const struct keyword *rows, size_t count, v
 
 		if (!row)
 			return keyword_unknown(rows, count, word, err);
-		if (seen & row->bit)
+		parse = row->parse;
+		if (seen & row->bit && row->again)
+			parse = row->again;
+		else if (seen & row->bit)
 			return misuse(err, "%s: given twice, or with its opposite", word);
 		seen |= row->bit;
 		value = NULL;
 		if (row->value) {
-			value = args_next(args);
+			value = value_take(args, row, text, sizeof(text));
 			if (!value)
 				return misuse(err, "%s: its value %s is missing", word, row->value);
 		}
 		err->text[0] = 0;
-		if (row->parse(spec, value, err)) {
+		if (parse(spec, value, err)) {
 			if (err->text[0])
 				error_prefix(err, "%s", word);
 			else

@@ -33,12 +33,16 @@ struct keyword {
 	const char *expects; /* completes the sentence `"WORD" is not ...` */
 	const char *help;    /* one line */
 	__u64 bit;           /* in the set of what was given */
+	int words;           /* of the value; 0 means one. They come with one space between */
 	/*
 	 * Put @word into @spec. Returns 0 or -EINVAL, with @err filled in only where `expects` does
 	 * not say it all.
 	 * @word is NULL without a value.
 	 */
 	int (*parse)(void *spec, const char *word, struct error *err);
+	/* Likewise of a keyword that may be given more than once, from the second time on; NULL: it
+	 * may not. */
+	int (*again)(void *spec, const char *word, struct error *err);
 	/* Write the value that @spec has to @out and return 1; 0 when it is the default and need
 	 * not be said. */
 	int (*print)(const void *spec, FILE *out);

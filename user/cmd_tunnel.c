@@ -42,6 +42,8 @@ static int take_spec(struct args *args, struct tunnel_spec *spec, __u64 given, b
 
 	if (!ret && !spec->mode)
 		spec->mode = mode_of_name(spec->name, verbs_family);
+	if (!ret)
+		spec_turn(spec);
 	if (!ret && fresh)
 		spec_defaults(spec, given);
 	return ret ?: spec_check(spec, given, err);
@@ -75,6 +77,10 @@ static int entry_change(struct model *model, struct tunnel_entry *entry, struct 
 			      "mode: a tunnel of mode %s cannot become one of mode %s; delete and "
 			      "add it",
 			      entry->spec.mode->name, spec.mode->name);
+	if (spec.mode->family != entry->spec.mode->family)
+		return refuse(err, -EBUSY,
+			      "remote: a tunnel cannot go from one outer family to the other; "
+			      "delete and add it");
 	if (spec.anchor != entry->spec.anchor && spec.anchor != entry->record.kind)
 		return refuse(
 			err, -EBUSY,

@@ -76,6 +76,13 @@ static struct endpoint6_key wanted_key(const struct tunnel *record, __u8 ip_prot
 {
 	struct endpoint6_key key = { .key = record->ikey, .ip_proto = ip_proto };
 
+	/* Whoever knows the number may send; with GENEVE the remote alone. */
+	if (record->wrap >= WRAP_VXLAN) {
+		key.port = record->dport;
+		if (record->wrap == WRAP_GENEVE)
+			memcpy(key.remote, &record->remote, sizeof(key.remote));
+		return key;
+	}
 	memcpy(key.local, &record->local, sizeof(key.local));
 	memcpy(key.remote, &record->remote, sizeof(key.remote));
 	if (record->family == FAMILY_IPV4)
@@ -100,6 +107,8 @@ static size_t protocols(const struct tunnel *record, __u8 *protos)
 
 	switch ((enum payload)record->payload) {
 	case PAYLOAD_IP:
+		if (record->wrap >= WRAP_VXLAN)
+			protos[count++] = WIRE_IPPROTO_UDP;
 		for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 			if (record->inner & kinds[i].inner)
 				protos[count++] = kinds[i].ip_proto;
@@ -142,6 +151,9 @@ static void wanted_tunnel(struct wanted_list *list, const struct tunnel_entry *e
 	value.flags = (record->flags & TUNNEL_ICSUM ? ENDPOINT_CSUM : 0) |
 		      (record->flags & TUNNEL_ISEQ ? ENDPOINT_SEQ : 0) |
 		      (record->flags & TUNNEL_DSCP_INHERIT ? ENDPOINT_DSCP : 0);
+	if (record->wrap >= WRAP_VXLAN && record->family == FAMILY_IPV6 &&
+	    !(record->flags & TUNNEL_UDP_ZERO_RX))
+		value.flags |= ENDPOINT_WRAP_CSUM;
 	if (!(record->flags & TUNNEL_NO_SOURCE_CHECK))
 		value.flags |= source_checks(record);
 	if (record->inner == INNER_ETHERNET && record->flags & TUNNEL_NO_REMOTE &&
@@ -236,7 +248,8 @@ static union any_key key_shorten(enum family family, const struct endpoint6_key 
 						   .remote = key->remote[0],
 						   .key = key->key,
 						   .ip_proto = key->ip_proto,
-						   .keyed = key->keyed };
+						   .keyed = key->keyed,
+						   .port = key->port };
 	return any;
 }
 
@@ -250,7 +263,8 @@ static struct endpoint6_key key_lengthen(enum family family, const void *keys, s
 				       .remote = { key->remote },
 				       .key = key->key,
 				       .ip_proto = key->ip_proto,
-				       .keyed = key->keyed };
+				       .keyed = key->keyed,
+				       .port = key->port };
 }
 
 static int endpoints_update(const struct maps *maps, const struct wanted_list *list)

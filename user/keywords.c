@@ -120,13 +120,16 @@ static int ttl_parse(void *into, const char *word, struct error *err)
 	struct tunnel_spec *spec = into;
 	unsigned long ttl = 0;
 
+	bool automatic = !strcmp(word, "auto");
+
 	(void)err;
 	/* Over IPv6 iproute2 says inherit with a zero, too. */
 	if (!strcmp(word, "0") && spec->mode && spec->mode->family == FAMILY_IPV6)
 		word = "inherit";
-	if (strcmp(word, "inherit") && parse_number(word, 1, 255, &ttl))
+	if (!automatic && strcmp(word, "inherit") && parse_number(word, 1, 255, &ttl))
 		return -EINVAL;
 	spec->ttl = ttl;
+	spec->ttl_auto = automatic;
 	return 0;
 }
 
@@ -136,7 +139,8 @@ static int ttl_print(const void *from, FILE *out)
 	const struct tunnel_spec *spec = from;
 
 	if (!spec->ttl)
-		return spec->mode->family == FAMILY_IPV6 && fputs("inherit", out) >= 0;
+		return (spec->mode->family == FAMILY_IPV6 || spec->mode->wrap != WRAP_NONE) &&
+		       fputs("inherit", out) >= 0;
 	return fprintf(out, "%u", spec->ttl) > 0;
 }
 
@@ -234,6 +238,8 @@ FLAG_WORD(noiseq, 0, TUNNEL_ISEQ)
 FLAG_WORD(nooseq, 0, TUNNEL_OSEQ)
 FLAG_WORD(encap_csum, TUNNEL_WRAP_CSUM, 0)
 FLAG_WORD(noencap_csum, 0, TUNNEL_WRAP_CSUM)
+FLAG_WORD(udp6_rx, TUNNEL_UDP_ZERO_RX, 0)
+FLAG_WORD(noudp6_rx, 0, TUNNEL_UDP_ZERO_RX)
 FLAG_WORD(learning, TUNNEL_LEARNING, 0)
 FLAG_WORD(nolearning, 0, TUNNEL_LEARNING)
 FLAG_WORD(nothing, 0, 0)
@@ -246,7 +252,7 @@ FLAG_WORD(nothing, 0, 0)
 		return (((const struct tunnel_spec *)from)->flags & (all)) == (set);               \
 	}
 
-FLAG_PRINT(ignore_df, TUNNEL_IGNORE_DF, TUNNEL_IGNORE_DF)
+FLAG_PRINT(udp6_rx, TUNNEL_UDP_ZERO_RX, TUNNEL_UDP_ZERO_RX)
 FLAG_PRINT(nosrccheck, TUNNEL_NO_SOURCE_CHECK, TUNNEL_NO_SOURCE_CHECK)
 FLAG_PRINT(csum, TUNNEL_ICSUM | TUNNEL_OCSUM, TUNNEL_ICSUM | TUNNEL_OCSUM)
 FLAG_PRINT(icsum, TUNNEL_ICSUM | TUNNEL_OCSUM, TUNNEL_ICSUM)
@@ -254,6 +260,14 @@ FLAG_PRINT(ocsum, TUNNEL_ICSUM | TUNNEL_OCSUM, TUNNEL_OCSUM)
 FLAG_PRINT(seq, TUNNEL_ISEQ | TUNNEL_OSEQ, TUNNEL_ISEQ | TUNNEL_OSEQ)
 FLAG_PRINT(iseq, TUNNEL_ISEQ | TUNNEL_OSEQ, TUNNEL_ISEQ)
 FLAG_PRINT(oseq, TUNNEL_ISEQ | TUNNEL_OSEQ, TUNNEL_OSEQ)
+
+static int ignore_df_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	(void)out;
+	return spec->mode->keywords & GIVEN_IGNORE_DF && spec->flags & TUNNEL_IGNORE_DF;
+}
 
 static int nolearning_print(const void *from, FILE *out)
 {
@@ -302,7 +316,8 @@ static int encap_csum_print(const void *from, FILE *out)
 	const struct tunnel_spec *spec = from;
 
 	(void)out;
-	return spec->mode->family == FAMILY_IPV4 && spec->flags & TUNNEL_WRAP_CSUM;
+	return spec->mode->family == FAMILY_IPV4 && spec->mode->wrap == WRAP_NONE &&
+	       spec->flags & TUNNEL_WRAP_CSUM;
 }
 
 static int noencap_csum_print(const void *from, FILE *out)
@@ -310,8 +325,8 @@ static int noencap_csum_print(const void *from, FILE *out)
 	const struct tunnel_spec *spec = from;
 
 	(void)out;
-	return spec->mode->family == FAMILY_IPV6 && spec->wrap != WRAP_NONE &&
-	       !(spec->flags & TUNNEL_WRAP_CSUM);
+	return spec->mode->family == FAMILY_IPV6 && spec->mode->wrap == WRAP_NONE &&
+	       spec->wrap != WRAP_NONE && !(spec->flags & TUNNEL_WRAP_CSUM);
 }
 
 static int nopmtudisc_print(const void *from, FILE *out)
@@ -319,7 +334,7 @@ static int nopmtudisc_print(const void *from, FILE *out)
 	const struct tunnel_spec *spec = from;
 
 	(void)out;
-	return spec->mode->family == FAMILY_IPV4 && !(spec->flags & TUNNEL_DF);
+	return spec->mode->keywords & GIVEN_PMTUDISC && !(spec->flags & TUNNEL_DF);
 }
 
 /* A number or a dotted quad, as tnl_parse_key() of iproute2 takes them. */
@@ -467,7 +482,7 @@ static int encaplimit_print(const void *from, FILE *out)
 {
 	const struct tunnel_spec *spec = from;
 
-	if (spec->mode->family != FAMILY_IPV6)
+	if (!(spec->mode->keywords & GIVEN_ENCAPLIMIT))
 		return 0;
 	if (!(spec->flags & TUNNEL_ENCAP_LIMIT))
 		return fputs("none", out) >= 0;
@@ -558,13 +573,16 @@ static const char *const wraps[WRAP_MAX] = {
 	[WRAP_NONE] = "none", [WRAP_FOU] = "fou", [WRAP_GUE] = "gue"
 };
 
+/* Those that `encap` knows; others are modes. */
+enum { WRAPS = WRAP_GUE + 1 };
+
 static int encap_parse(void *into, const char *word, struct error *err)
 {
 	struct tunnel_spec *spec = into;
 	size_t i;
 
 	(void)err;
-	for (i = 0; i < WRAP_MAX; i++)
+	for (i = 0; i < WRAPS; i++)
 		if (!strcmp(wraps[i], word)) {
 			spec->wrap = i;
 			if (i == WRAP_NONE) {
@@ -580,7 +598,8 @@ static int encap_print(const void *from, FILE *out)
 {
 	const struct tunnel_spec *spec = from;
 
-	return spec->wrap != WRAP_NONE && fputs(wraps[spec->wrap], out) >= 0;
+	return spec->wrap != WRAP_NONE && spec->mode->wrap == WRAP_NONE &&
+	       fputs(wraps[spec->wrap], out) >= 0;
 }
 
 static int encap_sport_parse(void *into, const char *word, struct error *err)
@@ -618,8 +637,281 @@ static int encap_dport_print(const void *from, FILE *out)
 {
 	const struct tunnel_spec *spec = from;
 
-	return spec->dport && fprintf(out, "%u", ntohs(spec->dport)) > 0;
+	return spec->dport && spec->mode->wrap == WRAP_NONE &&
+	       fprintf(out, "%u", ntohs(spec->dport)) > 0;
 }
+
+/* ---- VXLAN and GENEVE ---- */
+
+static int id_parse(void *into, const char *word, struct error *err)
+{
+	struct tunnel_spec *spec = into;
+	unsigned long id;
+
+	(void)err;
+	if (parse_number(word, 0, VNI_MAX, &id))
+		return -EINVAL;
+	spec->ikey = spec->okey = htonl(id << VNI_SHIFT);
+	spec->has_id = true;
+	return 0;
+}
+
+static int id_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	return spec->mode->wrap != WRAP_NONE &&
+	       fprintf(out, "%u", ntohl(spec->okey) >> VNI_SHIFT) > 0;
+}
+
+static int dstport_parse(void *into, const char *word, struct error *err)
+{
+	struct tunnel_spec *spec = into;
+	unsigned long port;
+
+	(void)err;
+	if (parse_number(word, 1, 65535, &port))
+		return -EINVAL;
+	spec->dport = htons(port);
+	return 0;
+}
+
+static int dstport_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	return spec->mode->wrap != WRAP_NONE && fprintf(out, "%u", ntohs(spec->dport)) > 0;
+}
+
+/* Two numbers, `0 0`: the range of the kernel. */
+static int srcport_parse(void *into, const char *word, struct error *err)
+{
+	struct tunnel_spec *spec = into;
+	unsigned long low, high;
+	char first[8];
+	size_t len = strcspn(word, " ");
+
+	if (len >= sizeof(first))
+		return -EINVAL;
+	memcpy(first, word, len);
+	first[len] = 0;
+	if (!word[len] || parse_number(first, 0, 65535, &low) ||
+	    parse_number(word + len + 1, 0, 65535, &high) || (!low && high))
+		return -EINVAL;
+	if (low > high)
+		return misuse(err, "\"%s\": the range ends before it begins", word);
+	spec->srcport_low = low;
+	spec->srcport_high = high;
+	return 0;
+}
+
+static int srcport_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	return spec->srcport_low &&
+	       fprintf(out, "%u %u", spec->srcport_low, spec->srcport_high) > 0;
+}
+
+static int df_parse(void *into, const char *word, struct error *err)
+{
+	struct tunnel_spec *spec = into;
+	__u32 df;
+
+	(void)err;
+	if (!strcmp(word, "set"))
+		df = TUNNEL_DF;
+	else if (!strcmp(word, "unset"))
+		df = TUNNEL_IGNORE_DF;
+	else if (!strcmp(word, "inherit"))
+		df = 0;
+	else
+		return -EINVAL;
+	spec->flags = (spec->flags & ~(TUNNEL_DF | TUNNEL_IGNORE_DF)) | df;
+	return 0;
+}
+
+static int df_print(const void *from, FILE *out)
+{
+	const struct tunnel_spec *spec = from;
+
+	if (!(spec->mode->keywords & GIVEN_DF) || spec->mode->family != FAMILY_IPV4 ||
+	    spec->flags & TUNNEL_IGNORE_DF)
+		return 0;
+	return fputs(spec->flags & TUNNEL_DF ? "set" : "inherit", out) >= 0;
+}
+
+/* Words without a value that set a member. */
+#define MEMBER_WORD(name, member, value)                                                           \
+	static int name##_parse(void *into, const char *word, struct error *err)                   \
+	{                                                                                          \
+		(void)word, (void)err;                                                             \
+		((struct tunnel_spec *)into)->member = value;                                      \
+		return 0;                                                                          \
+	}
+
+MEMBER_WORD(udpcsum, udpcsum, true)
+MEMBER_WORD(noudpcsum, udpcsum, false)
+MEMBER_WORD(udp6_tx, udp6_zero_tx, true)
+MEMBER_WORD(noudp6_tx, udp6_zero_tx, false)
+
+static int udpcsum_print(const void *from, FILE *out)
+{
+	(void)out;
+	return ((const struct tunnel_spec *)from)->udpcsum;
+}
+
+static int udp6_tx_print(const void *from, FILE *out)
+{
+	(void)out;
+	return ((const struct tunnel_spec *)from)->udp6_zero_tx;
+}
+
+static int maxaddress_parse(void *into, const char *word, struct error *err)
+{
+	unsigned long count;
+
+	(void)into;
+	if (!strcmp(word, "unlimited") || !parse_number(word, 0, 0, &count))
+		return 0;
+	return parse_number(word, 0, 0xffffffff, &count)
+		       ? -EINVAL
+		       : misuse(err,
+				"no tunnel has a limit of its own: all of a namespace learn up to "
+				"%d MACs, and those that were least asked for go; leave it out",
+				MAX_FDB);
+}
+
+/* The value of a hexadecimal digit, -1: it is none. */
+static int hex_digit(char digit)
+{
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	const char *found = digit ? strchr(digits, digit) : NULL;
+
+	return found ? (found - digits) % 16 : -1;
+}
+
+/* A number of 1 to @digits hexadecimal digits at *@text, and the colon behind it. -1: it is none.
+ */
+static int hex_field(const char **text, int digits)
+{
+	int number = 0, i;
+
+	for (i = 0; i < digits && hex_digit((*text)[i]) >= 0; i++)
+		number = number << 4 | hex_digit((*text)[i]);
+	if (!i || (*text)[i] != ':')
+		return -1;
+	*text += i + 1;
+	return number;
+}
+
+/* Bytes in hexadecimal from *@text up to a comma or the end, at most @room of them, into @bytes.
+ * Returns how many, or -1. */
+static int hex_bytes(const char **text, __u8 *bytes, int room)
+{
+	int high, low, count = 0;
+
+	for (; **text && **text != ','; *text += 2) {
+		high = hex_digit((*text)[0]);
+		low = high < 0 ? -1 : hex_digit((*text)[1]);
+		if (low < 0 || count == room)
+			return -1;
+		bytes[count++] = high << 4 | low;
+	}
+	return count;
+}
+
+/* One CLASS:TYPE:DATA at *@word, behind what @options has. Data are whole words (RFC 8926 section
+ * 3.5). Returns 0 or -EINVAL. */
+static int option_take(struct geneve_options *options, const char **word, struct error *err)
+{
+	__u8 *at = options->bytes + options->len;
+	int room = GENEVE_OPTIONS_MAX - options->len - GENEVE_OPTION_HLEN, count;
+	__u8 data[GENEVE_OPTIONS_MAX];
+	int class = hex_field(word, 4), type = class < 0 ? -1 : hex_field(word, 2);
+
+	if (type < 0)
+		return -EINVAL;
+	count = hex_bytes(word, data, sizeof(data));
+	if (count < 0)
+		return -EINVAL;
+	if (count % 4 || count > GENEVE_OPTION_LEN_MASK * 4)
+		return misuse(err,
+			      "the data of an option are whole words of four bytes, up to %d "
+			      "bytes; here are %d",
+			      GENEVE_OPTION_LEN_MASK * 4, count);
+	if (count > room)
+		return misuse(err, "all options together have at most %d bytes",
+			      GENEVE_OPTIONS_MAX);
+	at[0] = class >> 8;
+	at[1] = class;
+	at[2] = type;
+	at[3] = count / 4;
+	memcpy(at + GENEVE_OPTION_HLEN, data, count);
+	options->len += GENEVE_OPTION_HLEN + count;
+	options->critical |= type & GENEVE_OPTION_CRITICAL ? 1 : 0;
+	return 0;
+}
+
+static int options_more(void *into, const char *word, struct error *err)
+{
+	struct geneve_options options = ((struct tunnel_spec *)into)->options;
+
+	do {
+		if (option_take(&options, &word, err))
+			return -EINVAL;
+	} while (*word++ == ',');
+	((struct tunnel_spec *)into)->options = options;
+	return 0;
+}
+
+/* The first that a command gives takes the place of what there was. */
+static int options_parse(void *into, const char *word, struct error *err)
+{
+	struct tunnel_spec *spec = into;
+	struct geneve_options before = spec->options;
+	int ret;
+
+	spec->options = (struct geneve_options){};
+	ret = !strcmp(word, "none") ? 0 : options_more(into, word, err);
+	if (ret)
+		spec->options = before;
+	return ret;
+}
+
+static int options_print(const void *from, FILE *out)
+{
+	const struct geneve_options *options = &((const struct tunnel_spec *)from)->options;
+	const __u8 *bytes = options->bytes;
+	int at, end, i;
+
+	for (at = 0; at < options->len; at = end) {
+		end = at + GENEVE_OPTION_HLEN + (bytes[at + 3] & GENEVE_OPTION_LEN_MASK) * 4;
+		fprintf(out, "%s%02x%02x:%02x:", at ? "," : "", bytes[at], bytes[at + 1],
+			bytes[at + 2]);
+		for (i = at + GENEVE_OPTION_HLEN; i < end; i++)
+			fprintf(out, "%02x", bytes[i]);
+	}
+	return options->len > 0;
+}
+
+/* Keywords of the kernel's drivers that mean something else here, or nothing. */
+#define REFUSED_WORD(name, text)                                                                   \
+	static int name##_parse(void *into, const char *word, struct error *err)                   \
+	{                                                                                          \
+		(void)into, (void)word;                                                            \
+		return misuse(err, text);                                                          \
+	}
+
+REFUSED_WORD(group, "multicast between the ends is not done; leave it out, and give a remote, or "
+		    "peers to whom frames for many are sent one by one")
+REFUSED_WORD(extension, "this extension of VXLAN is not done: its bits are reserved in RFC 7348; "
+			"leave it out")
+REFUSED_WORD(remcsum, "remote checksum offload is not done: no standard has it; leave it out, "
+		      "udpcsum is the checksum that all know")
+REFUSED_WORD(proxy, "answers to ARP and misses for a daemon are the bridge's, or that daemon's, to "
+		    "care for; leave it out")
+REFUSED_WORD(inner_proto, "GENEVE carries Ethernet frames here and nothing else; leave it out")
 
 static int encap_remcsum_parse(void *into, const char *word, struct error *err)
 {
@@ -975,6 +1267,117 @@ const struct keyword tunnel_keywords[] = {
 	  .bit = GIVEN_LOCALREMOTE,
 	  .parse = nothing_parse,
 	  .help = "the remote is another host (always)" },
+	{ .name = "id",
+	  .aliases = "vni",
+	  .value = "VNI",
+	  .expects = "0..16777215",
+	  .bit = GIVEN_ID,
+	  .parse = id_parse,
+	  .print = id_print,
+	  .help = "number of the network, VNI" },
+	{ .name = "dstport",
+	  .aliases = "port",
+	  .value = "N",
+	  .expects = "1..65535",
+	  .bit = GIVEN_DSTPORT,
+	  .parse = dstport_parse,
+	  .print = dstport_print,
+	  .help = "UDP port of both ends; default 6081 with geneve, with vxlan the kernel's 8472 "
+		  "(RFC 7348: 4789)" },
+	{ .name = "srcport",
+	  .value = "MIN MAX",
+	  .expects = "two ports, 1..65535, or 0 0",
+	  .words = 2,
+	  .bit = GIVEN_SRCPORT,
+	  .parse = srcport_parse,
+	  .print = srcport_print,
+	  .help = "range of UDP source ports, MAX not in it; default 0 0: "
+		  "net.ipv4.ip_local_port_range" },
+	{ .name = "df",
+	  .value = "DF",
+	  .expects = "set, unset or inherit",
+	  .bit = GIVEN_DF,
+	  .parse = df_parse,
+	  .print = df_print,
+	  .help = "DF of outer packets over IPv4: set, unset (default) or inherit: that of the "
+		  "inner packet, and set around IPv6" },
+	{ .name = "udpcsum",
+	  .bit = GIVEN_UDPCSUM,
+	  .parse = udpcsum_parse,
+	  .print = udpcsum_print,
+	  .help = "UDP checksums over IPv4" },
+	{ .name = "noudpcsum",
+	  .bit = GIVEN_UDPCSUM,
+	  .parse = noudpcsum_parse,
+	  .help = "UDP checksums of zero over IPv4 (default, RFC 7348; the kernel's vxlan sends "
+		  "them)" },
+	{ .name = "udp6zerocsumtx",
+	  .bit = GIVEN_UDP6_TX,
+	  .parse = udp6_tx_parse,
+	  .print = udp6_tx_print,
+	  .help = "UDP checksums of zero over IPv6" },
+	{ .name = "noudp6zerocsumtx",
+	  .bit = GIVEN_UDP6_TX,
+	  .parse = noudp6_tx_parse,
+	  .help = "UDP checksums over IPv6 (default)" },
+	{ .name = "udp6zerocsumrx",
+	  .bit = GIVEN_UDP6_RX,
+	  .parse = udp6_rx_parse,
+	  .print = udp6_rx_print,
+	  .help = "take packets with a UDP checksum of zero over IPv6" },
+	{ .name = "noudp6zerocsumrx",
+	  .bit = GIVEN_UDP6_RX,
+	  .parse = noudp6_rx_parse,
+	  .help = "do not (default)" },
+	{ .name = "maxaddress",
+	  .value = "N",
+	  .expects = "0 or unlimited",
+	  .bit = GIVEN_MAXADDRESS,
+	  .parse = maxaddress_parse,
+	  .help = "0 or unlimited (default): all tunnels together learn up to 16384 MACs" },
+	{ .name = "geneve-opt",
+	  .value = "CLASS:TYPE:DATA",
+	  .expects = "CLASS:TYPE:DATA in hexadecimal, several with commas between, or none",
+	  .bit = GIVEN_OPTIONS,
+	  .parse = options_parse,
+	  .again = options_more,
+	  .print = options_print,
+	  .help = "options in every header, as tc's geneve_opts; may be given again for more" },
+	{ .name = "group",
+	  .value = "ADDR",
+	  .expects = "an address",
+	  .bit = GIVEN_GROUP,
+	  .parse = group_parse,
+	  .help = "not supported" },
+	{ .name = "gbp",
+	  .aliases = "gpe",
+	  .bit = GIVEN_EXTENSION,
+	  .parse = extension_parse,
+	  .help = "not supported" },
+	{ .name = "remcsumtx",
+	  .aliases = "remcsumrx",
+	  .bit = GIVEN_REMCSUM,
+	  .parse = remcsum_parse,
+	  .help = "not supported" },
+	{ .name = "noremcsumtx",
+	  .aliases = "noremcsumrx",
+	  .bit = GIVEN_REMCSUM,
+	  .parse = nothing_parse,
+	  .help = "no remote checksum offload (always)" },
+	{ .name = "proxy",
+	  .aliases = "rsc l2miss l3miss vnifilter",
+	  .bit = GIVEN_NOT_VXLAN,
+	  .parse = proxy_parse,
+	  .help = "not supported" },
+	{ .name = "noproxy",
+	  .aliases = "norsc nol2miss nol3miss novnifilter noexternal nogbp nogpe",
+	  .bit = GIVEN_NOT_VXLAN,
+	  .parse = nothing_parse,
+	  .help = "always" },
+	{ .name = "innerprotoinherit",
+	  .bit = GIVEN_NOT_GENEVE,
+	  .parse = inner_proto_parse,
+	  .help = "not supported" },
 	{ .name = "external",
 	  .bit = GIVEN_EXTERNAL,
 	  .parse = external_parse,

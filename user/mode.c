@@ -180,9 +180,74 @@ static const struct mode modes[] = {
 		.inner = INNER_ETHERNET,
 		.keywords = GIVEN_COMMON | GIVEN_OVER_IPV6 | GIVEN_ERSPAN,
 	},
+	{
+		.name = "vxlan",
+		.aliases = "",
+		.types = "vxlan",
+		.shown = "vxlan/ip",
+		.help = "Ethernet in VXLAN over IPv4 or IPv6, as remote and local have it, RFC "
+			"7348",
+		.driver = "vxlan",
+		.family = FAMILY_IPV4,
+		.wrap = WRAP_VXLAN,
+		.payload = PAYLOAD_IP,
+		.inner = INNER_ETHERNET,
+		.dport = VXLAN_PORT_LINUX,
+		.keywords = GIVEN_COMMON | GIVEN_VXLAN,
+	},
+	{
+		.name = "geneve",
+		.aliases = "",
+		.types = "geneve",
+		.shown = "geneve/ip",
+		.help = "Ethernet in GENEVE over IPv4 or IPv6, as remote and local have it, RFC "
+			"8926",
+		.driver = "geneve",
+		.family = FAMILY_IPV4,
+		.wrap = WRAP_GENEVE,
+		.payload = PAYLOAD_IP,
+		.inner = INNER_ETHERNET,
+		.dport = GENEVE_PORT,
+		.keywords = GIVEN_COMMON | GIVEN_GENEVE,
+	},
 };
 
-enum { MODES = sizeof(modes) / sizeof(modes[0]) };
+/*
+ * Modes whose name means both outer families: over IPv4 as the rows above have them, over IPv6 as
+ * these. One name is one row in all that users see.
+ */
+static const struct mode modes6[] = {
+	{
+		.name = "vxlan",
+		.aliases = "",
+		.types = "",
+		.shown = "vxlan/ipv6",
+		.help = "",
+		.driver = "vxlan",
+		.family = FAMILY_IPV6,
+		.wrap = WRAP_VXLAN,
+		.payload = PAYLOAD_IP,
+		.inner = INNER_ETHERNET,
+		.dport = VXLAN_PORT_LINUX,
+		.keywords = GIVEN_COMMON | GIVEN_VXLAN,
+	},
+	{
+		.name = "geneve",
+		.aliases = "",
+		.types = "",
+		.shown = "geneve/ipv6",
+		.help = "",
+		.driver = "geneve",
+		.family = FAMILY_IPV6,
+		.wrap = WRAP_GENEVE,
+		.payload = PAYLOAD_IP,
+		.inner = INNER_ETHERNET,
+		.dport = GENEVE_PORT,
+		.keywords = GIVEN_COMMON | GIVEN_GENEVE,
+	},
+};
+
+enum { MODES = sizeof(modes) / sizeof(modes[0]), MODES6 = sizeof(modes6) / sizeof(modes6[0]) };
 
 /* iproute2's defaults for tunnels over IPv6 */
 enum { HOP_LIMIT_DEFAULT = 64, ENCAP_LIMIT_DEFAULT = 4 };
@@ -235,6 +300,56 @@ void spec_init(struct tunnel_spec *spec, const char *name)
 	strcpy(spec->name, name);
 }
 
+static bool wraps_frames(const struct tunnel_spec *spec)
+{
+	return spec->mode->wrap != WRAP_NONE;
+}
+
+void spec_turn(struct tunnel_spec *spec)
+{
+	int af = spec->remote.af != AF_UNSPEC ? spec->remote.af : spec->local.af;
+	size_t i;
+
+	if (!spec->mode || !wraps_frames(spec))
+		return;
+	for (i = 0; i < MODES6; i++)
+		if (!strcmp(modes6[i].name, spec->mode->name))
+			spec->mode = af == AF_INET6 ? &modes6[i] : mode_named(modes6[i].name);
+	spec->wrap = spec->mode->wrap;
+	if (!spec->dport)
+		spec->dport = htons(spec->mode->dport);
+	if (spec->ttl_auto)
+		spec->ttl = HOP_LIMIT_DEFAULT;
+	spec->ttl_auto = false;
+	spec->flags &= ~TUNNEL_WRAP_CSUM;
+	if (spec->mode->family == FAMILY_IPV6 ? !spec->udp6_zero_tx : spec->udpcsum)
+		spec->flags |= TUNNEL_WRAP_CSUM;
+	spec->flags &= ~TUNNEL_OPTIONS;
+	if (spec->options.len)
+		spec->flags |= TUNNEL_OPTIONS;
+	/* DF is a matter of IPv4. */
+	if (spec->mode->family == FAMILY_IPV6)
+		spec->flags &= ~(TUNNEL_DF | TUNNEL_IGNORE_DF);
+	/* And each of these one of its own family. */
+	if (spec->mode->family == FAMILY_IPV6)
+		spec->udpcsum = false;
+	else
+		spec->udp6_zero_tx = false;
+}
+
+/* What modes are that have a wrap of their own. */
+static void wrap_defaults(struct tunnel_spec *spec, __u64 given)
+{
+	if (!(given & GIVEN_TTL))
+		spec->ttl = HOP_LIMIT_DEFAULT;
+	if (!(given & GIVEN_DF) && spec->mode->family == FAMILY_IPV4)
+		spec->flags = (spec->flags & ~TUNNEL_DF) | TUNNEL_IGNORE_DF;
+	if (!(given & GIVEN_DSTPORT) && spec->wrap == WRAP_VXLAN && spec->has_id)
+		warn("dstport: not given; it is the kernel's old default, %u, and not the port of "
+		     "RFC 7348, %u",
+		     VXLAN_PORT_LINUX, VXLAN_PORT);
+}
+
 void spec_defaults(struct tunnel_spec *spec, __u64 given)
 {
 	if (!spec->mode)
@@ -245,6 +360,8 @@ void spec_defaults(struct tunnel_spec *spec, __u64 given)
 		if (!(given & GIVEN_AGEING))
 			spec->ageing = AGEING_DEFAULT;
 	}
+	if (wraps_frames(spec))
+		return wrap_defaults(spec, given);
 	if (spec->mode->family != FAMILY_IPV6)
 		return;
 	spec->flags &= ~TUNNEL_DF;
@@ -293,6 +410,14 @@ static int address_check(const struct tunnel_spec *spec, const char *keyword,
 
 static int wrap_check(const struct tunnel_spec *spec, __u64 given, struct error *err)
 {
+	if (wraps_frames(spec)) {
+		if (!spec->has_id)
+			return misuse(err, "id: missing; it is the number of the network (VNI), as "
+					   "in `id 42`");
+		return 0;
+	}
+	if (spec->ttl_auto)
+		return misuse(err, "ttl: \"auto\" is not 1..255 or inherit");
 	if (spec->wrap == WRAP_NONE) {
 		if (given & (GIVEN_WRAP & ~GIVEN_ENCAP & ~GIVEN_ENCAP_REMCSUM))
 			return misuse(err, "%s: goes with `encap fou` or `encap gue`",
@@ -369,7 +494,8 @@ int spec_check(const struct tunnel_spec *spec, __u64 given, struct error *err)
 	    address_check(spec, "remote", &spec->remote, err) || wrap_check(spec, given, err) ||
 	    erspan_check(spec, given, err))
 		return -EINVAL;
-	if (spec->mode->family == FAMILY_IPV4 && spec->ttl && !(spec->flags & TUNNEL_DF))
+	if (spec->mode->family == FAMILY_IPV4 && spec->ttl && !(spec->flags & TUNNEL_DF) &&
+	    !wraps_frames(spec))
 		return misuse(err, "nopmtudisc: a fixed ttl needs pmtudisc; add `ttl inherit` or "
 				   "leave nopmtudisc out");
 	if (spec->flags & TUNNEL_MARK_INHERIT && spec->mode->family == FAMILY_IPV4)
@@ -398,7 +524,11 @@ __u32 spec_overhead(const struct tunnel_spec *spec)
 		[FAMILY_IPV4] = IPV4_HLEN, [FAMILY_IPV6] = IPV6_HLEN
 	};
 	static const __u32 wrap[WRAP_MAX] = {
-		[WRAP_NONE] = 0, [WRAP_FOU] = UDP_HLEN, [WRAP_GUE] = UDP_HLEN + GUE_HLEN
+		[WRAP_NONE] = 0,
+		[WRAP_FOU] = UDP_HLEN,
+		[WRAP_GUE] = UDP_HLEN + GUE_HLEN,
+		[WRAP_VXLAN] = UDP_HLEN + VXLAN_HLEN,
+		[WRAP_GENEVE] = UDP_HLEN + GENEVE_HLEN,
 	};
 	static const __u32 payload[PAYLOAD_MAX] = {
 		[PAYLOAD_IP] = 0, [PAYLOAD_GRE] = GRE_HLEN, [PAYLOAD_ERSPAN] = GRE_HLEN
@@ -414,6 +544,7 @@ __u32 spec_overhead(const struct tunnel_spec *spec)
 	bytes += spec->flags & TUNNEL_OKEY ? GRE_FIELD : 0;
 	bytes += spec->flags & TUNNEL_OCSUM ? GRE_FIELD : 0;
 	bytes += spec->flags & TUNNEL_OSEQ ? GRE_FIELD : 0;
+	bytes += spec->options.len;
 	return bytes;
 }
 
@@ -454,7 +585,7 @@ static __u8 room_flags(const struct tunnel_spec *spec)
 static bool shows_flow(const struct tunnel_spec *spec)
 {
 	return (spec->wrap != WRAP_NONE && !spec->sport) ||
-	       (spec->mode->family == FAMILY_IPV6 && !spec->flowlabel);
+	       (spec->mode->family == FAMILY_IPV6 && !spec->flowlabel && !wraps_frames(spec));
 }
 
 /* The kernel's ip6gre driver does not do as RFC 6040 wants (ip6gre_xmit_ipv4() and the like). */
@@ -507,13 +638,18 @@ void spec_to_record(const struct tunnel_spec *spec, struct tunnel *record)
 	record->fwmark = spec->fwmark;
 	record->sport = spec->sport;
 	record->dport = spec->dport;
+	record->srcport_low = spec->srcport_low;
+	record->srcport_high = spec->srcport_high;
 	record->ageing = spec->ageing;
+	record->options_len = spec->options.len;
 	record->ip_proto = outer_ip_proto(spec);
 	record->room_flags = room_flags(spec);
-	record->flags = spec->flags | (spec->anchor != ANCHOR_AUTO ? TUNNEL_ANCHOR_CHOSEN : 0) |
+	record->flags = spec->flags |
+			(spec->fwmark || spec->flags & TUNNEL_MARK_INHERIT ? TUNNEL_MARK : 0) |
+			(spec->anchor != ANCHOR_AUTO ? TUNNEL_ANCHOR_CHOSEN : 0) |
 			(spec->remote.af == AF_UNSPEC ? TUNNEL_NO_REMOTE : 0) |
 			(shows_flow(spec) ? TUNNEL_SHOWS_FLOW : 0) |
-			(spec->mode->family == FAMILY_IPV6 ? TUNNEL_OVER_IPV6 : 0) |
+			(spec->mode->keywords & GIVEN_ENCAPLIMIT ? TUNNEL_OVER_IPV6 : 0) |
 			(tos_plain(spec) ? TUNNEL_TOS_PLAIN : 0);
 	erspan_to_record(spec, record);
 }
@@ -531,10 +667,14 @@ void spec_from_record(const struct tunnel *record, struct tunnel_spec *spec)
 	int af = record->family < FAMILY_MAX ? family_af[record->family] : AF_UNSPEC;
 	size_t i;
 
-	for (i = 0; i < MODES; i++)
-		if (modes[i].family == record->family && modes[i].payload == record->payload &&
-		    modes[i].inner == record->inner)
-			spec->mode = &modes[i];
+	for (i = 0; i < MODES + MODES6; i++) {
+		const struct mode *mode = i < MODES ? &modes[i] : &modes6[i - MODES];
+
+		if (mode->family == record->family && mode->payload == record->payload &&
+		    mode->inner == record->inner &&
+		    mode->wrap == (record->wrap < WRAP_VXLAN ? WRAP_NONE : record->wrap))
+			spec->mode = mode;
+	}
 	spec->local = address_from_record(&record->local, af);
 	spec->remote = address_from_record(&record->remote, af);
 	spec->link = record->link;
@@ -548,11 +688,20 @@ void spec_from_record(const struct tunnel *record, struct tunnel_spec *spec)
 	spec->fwmark = record->fwmark;
 	spec->sport = record->sport;
 	spec->dport = record->dport;
+	spec->srcport_low = record->srcport_low;
+	spec->srcport_high = record->srcport_high;
 	spec->ageing = record->ageing;
-	spec->flags =
-		record->flags & ~(TUNNEL_ANCHOR_CHOSEN | TUNNEL_NO_REMOTE | TUNNEL_SHOWS_FLOW |
-				  TUNNEL_TOS_PLAIN | TUNNEL_OVER_IPV6 | TUNNEL_PEERS_IPV4 |
-				  TUNNEL_PEERS_IPV6 | TUNNEL_PEERS_MAC | TUNNEL_TRUNCATE);
+	if (record->wrap >= WRAP_VXLAN) {
+		spec->has_id = true;
+		if (record->family == FAMILY_IPV6)
+			spec->udp6_zero_tx = !(record->flags & TUNNEL_WRAP_CSUM);
+		else
+			spec->udpcsum = record->flags & TUNNEL_WRAP_CSUM;
+	}
+	spec->flags = record->flags &
+		      ~(TUNNEL_MARK | TUNNEL_ANCHOR_CHOSEN | TUNNEL_NO_REMOTE | TUNNEL_SHOWS_FLOW |
+			TUNNEL_TOS_PLAIN | TUNNEL_OVER_IPV6 | TUNNEL_PEERS_IPV4 |
+			TUNNEL_PEERS_IPV6 | TUNNEL_PEERS_MAC | TUNNEL_TRUNCATE);
 	erspan_from_record(record, spec);
 	spec->anchor = record->flags & TUNNEL_ANCHOR_CHOSEN ? record->kind : ANCHOR_AUTO;
 }

@@ -51,6 +51,21 @@ enum given {
 	GIVEN_ERSPAN_HWID = 1ULL << 47,
 	GIVEN_LEARNING = 1ULL << 32,
 	GIVEN_AGEING = 1ULL << 33,
+	/* VXLAN and GENEVE */
+	GIVEN_ID = 1ULL << 48,
+	GIVEN_DSTPORT = 1ULL << 49,
+	GIVEN_SRCPORT = 1ULL << 50,
+	GIVEN_DF = 1ULL << 51,
+	GIVEN_UDPCSUM = 1ULL << 52,
+	GIVEN_UDP6_TX = 1ULL << 53,
+	GIVEN_UDP6_RX = 1ULL << 54,
+	GIVEN_MAXADDRESS = 1ULL << 57,
+	GIVEN_OPTIONS = 1ULL << 58,
+	GIVEN_NOT_VXLAN = 1ULL << 59, /* words of the kernel's driver that are refused */
+	GIVEN_NOT_GENEVE = 1ULL << 60,
+	GIVEN_GROUP = 1ULL << 61,
+	GIVEN_EXTENSION = 1ULL << 62, /* gbp, gpe */
+	GIVEN_REMCSUM = 1ULL << 63,
 
 	/* Every mode has these. */
 	GIVEN_COMMON = GIVEN_MODE | GIVEN_LOCAL | GIVEN_REMOTE | GIVEN_DEV | GIVEN_TTL | GIVEN_TOS |
@@ -62,6 +77,11 @@ enum given {
 	GIVEN_IP6TNL = GIVEN_OVER_IPV6 | GIVEN_DSCP,
 	/* What carries frames has these. */
 	GIVEN_FRAMES = GIVEN_LEARNING | GIVEN_AGEING,
+	GIVEN_UDP = GIVEN_ID | GIVEN_DSTPORT | GIVEN_DF | GIVEN_FLOWLABEL | GIVEN_UDPCSUM |
+		    GIVEN_UDP6_TX | GIVEN_UDP6_RX | GIVEN_FRAMES,
+	GIVEN_VXLAN = GIVEN_UDP | GIVEN_SRCPORT | GIVEN_MAXADDRESS |
+		      GIVEN_NOT_VXLAN | GIVEN_GROUP | GIVEN_EXTENSION | GIVEN_REMCSUM,
+	GIVEN_GENEVE = GIVEN_UDP | GIVEN_OPTIONS | GIVEN_NOT_GENEVE,
 	GIVEN_GRE = GIVEN_KEY | GIVEN_IKEY | GIVEN_OKEY | GIVEN_CSUM | GIVEN_ICSUM | GIVEN_OCSUM |
 		    GIVEN_SEQ | GIVEN_ISEQ | GIVEN_OSEQ,
 	GIVEN_ERSPAN = GIVEN_KEY | GIVEN_IKEY | GIVEN_OKEY | GIVEN_SEQ | GIVEN_ISEQ | GIVEN_OSEQ |
@@ -76,8 +96,10 @@ struct mode {
 	const char *help;
 	const char *driver; /* the kernel's: two tunnels of one driver cannot have equal ends */
 	enum family family;
+	enum wrap wrap; /* what the mode has always, WRAP_NONE where `encap` may say */
 	enum payload payload;
 	__u8 inner;     /* set of enum inner */
+	__u16 dport;    /* of the wrap, where nobody says */
 	__u64 keywords; /* set of enum given */
 };
 
@@ -105,6 +127,9 @@ struct tunnel_spec {
 	__be32 flowlabel;
 	__u32 fwmark;        /* without TUNNEL_MARK_INHERIT */
 	__be16 sport, dport; /* of the wrap; sport 0: of the flow */
+	__u16 srcport_low, srcport_high; /* of VXLAN: range of source ports, 0: the kernel's */
+	bool has_id, ttl_auto, udpcsum, udp6_zero_tx; /* as typed */
+	struct geneve_options options;
 	enum anchor_kind anchor;
 	__u8 erspan_version, erspan_hwid;
 	bool erspan_egress;
@@ -137,6 +162,9 @@ enum { AGEING_DEFAULT = 300 };
 
 /* What a tunnel is before any keyword. */
 void spec_init(struct tunnel_spec *spec, const char *name);
+
+/* Turn to the outer family that the addresses tell, in modes that have one name for both. */
+void spec_turn(struct tunnel_spec *spec);
 
 /* What of it depends on the mode, but for the keywords in @given. */
 void spec_defaults(struct tunnel_spec *spec, __u64 given);

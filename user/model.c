@@ -9,6 +9,7 @@
 
 #include "probe.h"
 #include "model_peers.h"
+#include "wire.h"
 
 static int link_by_ifindex(const void *key, const void *element)
 {
@@ -101,6 +102,9 @@ static int model_take(struct model *model, __u32 port, const struct tunnel *reco
 		return refuse(err, -EPROTO,
 			      "%s is of a mode that this version of xtun does not know",
 			      anchor->name);
+	if (record->flags & TUNNEL_OPTIONS &&
+	    geneve_options_get(&model->state->maps, record->id, &entry.spec.options))
+		return refuse(err, -EPROTO, "%s has lost its GENEVE options", anchor->name);
 	if (entry.spec.link)
 		model_link_name(model, entry.spec.link, entry.spec.dev);
 	return model_append(model, &entry, err);
@@ -151,10 +155,12 @@ static int model_read_ports(const struct state *state, struct model *model, stru
 	model->ports = calloc(found.count + 1, sizeof(*model->ports));
 	if (!model->ports)
 		ret = refuse_kernel(err, -ENOMEM, "listing the UDP ports");
+	/* Those of VXLAN and GENEVE follow from the tunnels. */
 	for (i = 0; i < found.count && !ret; i++)
-		model->ports[model->port_count++] =
-			(struct port_entry){ ((struct port_key *)found.keys)[i],
-					     ((struct port *)found.values)[i] };
+		if (((struct port *)found.values)[i].wrap < WRAP_VXLAN)
+			model->ports[model->port_count++] =
+				(struct port_entry){ ((struct port_key *)found.keys)[i],
+						     ((struct port *)found.values)[i] };
 	elements_free(&found);
 	if (model->port_count)
 		qsort(model->ports, model->port_count, sizeof(*model->ports), port_order);
@@ -362,6 +368,72 @@ static int spec_feasible(const struct tunnel_spec *spec, struct error *err)
 	return 0;
 }
 
+struct port_key spec_port(const struct tunnel_spec *spec)
+{
+	return (struct port_key){ .port = spec->dport, .family = spec->mode->family };
+}
+
+static struct port_entry *port_find(const struct model *model, const struct port_key *key)
+{
+	size_t i;
+
+	for (i = 0; i < model->port_count; i++)
+		if (!memcmp(&model->ports[i].key, key, sizeof(*key)))
+			return &model->ports[i];
+	return NULL;
+}
+
+/* The first tunnel of those with a port of their own that receives at @key, NULL: none. */
+static const struct tunnel_entry *port_tunnel(const struct model *model, const struct port_key *key,
+					      const struct tunnel_entry *self)
+{
+	struct port_key other;
+	size_t i;
+
+	for (i = 0; i < model->count; i++) {
+		if (&model->tunnels[i] == self || model->tunnels[i].spec.mode->wrap == WRAP_NONE)
+			continue;
+		other = spec_port(&model->tunnels[i].spec);
+		if (!memcmp(&other, key, sizeof(other)))
+			return &model->tunnels[i];
+	}
+	return NULL;
+}
+
+/* One port receives one kind of packet, and one number at it is one tunnel's; in GENEVE also of one
+ * remote. */
+static int spec_port_free(const struct model *model, const struct tunnel_spec *spec,
+			  const struct tunnel_entry *self, struct error *err)
+{
+	struct port_key key = spec_port(spec), port;
+	const struct tunnel_entry *other;
+	size_t i;
+
+	if (port_find(model, &key))
+		return refuse(err, -EADDRINUSE,
+			      "dstport: %u is a port of `xtun fou add`; delete it there, or take "
+			      "another",
+			      ntohs(key.port));
+	other = port_tunnel(model, &key, self);
+	if (other && other->spec.wrap != spec->wrap)
+		return refuse(err, -EADDRINUSE, "dstport: %s has %u already, for %s",
+			      other->spec.name, ntohs(key.port), other->spec.mode->name);
+	for (i = 0; i < model->count && other; i++) {
+		other = &model->tunnels[i];
+		port = spec_port(&other->spec);
+		if (other == self || other->spec.wrap != spec->wrap ||
+		    other->spec.ikey != spec->ikey || memcmp(&port, &key, sizeof(key)) ||
+		    (spec->wrap == WRAP_GENEVE &&
+		     memcmp(&other->spec.remote.address, &spec->remote.address,
+			    sizeof(spec->remote.address))))
+			continue;
+		return refuse(err, -EEXIST, "%s has id %u at port %u already%s", other->spec.name,
+			      ntohl(spec->ikey) >> VNI_SHIFT, ntohs(key.port),
+			      spec->wrap == WRAP_GENEVE ? " with that remote" : "");
+	}
+	return 0;
+}
+
 /* The kernel's drivers refuse a second tunnel with the same ends and key; no packet would ever
  * reach it. */
 static int spec_unique(const struct model *model, const struct tunnel_spec *spec,
@@ -370,6 +442,8 @@ static int spec_unique(const struct model *model, const struct tunnel_spec *spec
 	char local[INET6_ADDRSTRLEN], remote[INET6_ADDRSTRLEN];
 	size_t i;
 
+	if (spec->mode->wrap != WRAP_NONE)
+		return spec_port_free(model, spec, self, err);
 	for (i = 0; i < model->count; i++) {
 		const struct tunnel_entry *other = &model->tunnels[i];
 
@@ -450,20 +524,15 @@ void model_remove(struct model *model, struct tunnel_entry *entry)
 	model->count--;
 }
 
-static struct port_entry *port_find(const struct model *model, const struct port_key *key)
-{
-	size_t i;
-
-	for (i = 0; i < model->port_count; i++)
-		if (!memcmp(&model->ports[i].key, key, sizeof(*key)))
-			return &model->ports[i];
-	return NULL;
-}
-
 int model_port_add(struct model *model, const struct port_entry *entry, struct error *err)
 {
+	const struct tunnel_entry *tunnel = port_tunnel(model, &entry->key, NULL);
 	struct port_entry *ports;
 
+	if (tunnel)
+		return refuse(err, -EADDRINUSE,
+			      "port %u is in use already: tunnel %s of mode %s has it",
+			      ntohs(entry->key.port), tunnel->spec.name, tunnel->spec.mode->name);
 	if (port_find(model, &entry->key))
 		return refuse(err, -EADDRINUSE, "port %u is in use already; delete it first",
 			      ntohs(entry->key.port));

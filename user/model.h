@@ -132,6 +132,9 @@ int model_manual_append(struct model *model, __u32 ifindex, const struct device 
 int model_port_add(struct model *model, const struct port_entry *entry, struct error *err);
 int model_port_del(struct model *model, const struct port_key *key, struct error *err);
 
+/* Where a tunnel with a wrap of its own mode receives. */
+struct port_key spec_port(const struct tunnel_spec *spec);
+
 /* Write what `xtun attach` reads behind the name of a device: ` xdp generic`, or nothing. */
 void device_print(__u32 flags, const struct cpu_list *spread, FILE *out);
 /* Write CPUs as `1-3,5`, and read them so, ascending. False: no such list. */

@@ -144,7 +144,7 @@ static json_t *tos_json(const struct tunnel_spec *spec)
 static void options_json(const struct tunnel_spec *spec, json_t *tunnel)
 {
 	const __u64 said = GIVEN_COMMON | GIVEN_PMTUDISC;
-	char value[64];
+	char value[640];
 	size_t i;
 
 	for (i = 0; i < tunnel_keyword_count; i++) {
@@ -175,7 +175,7 @@ static json_t *tunnel_json(const struct options *options, const struct state *st
 		json_object_set_new(tunnel, "dev", json_string(spec->dev));
 	json_object_set_new(tunnel, "ttl", number_or(spec->ttl, "inherit"));
 	json_object_set_new(tunnel, "tos", tos_json(spec));
-	if (spec->mode->family == FAMILY_IPV4)
+	if (spec->mode->keywords & GIVEN_PMTUDISC)
 		json_object_set_new(tunnel, "pmtudisc", json_boolean(spec->flags & TUNNEL_DF));
 	options_json(spec, tunnel);
 	json_object_set_new(tunnel, "mtu", json_integer(mtu_now(model, entry)));

@@ -63,6 +63,7 @@ int tunnels_remove(struct state *state, const struct model *want, struct error *
 		if (record->inner == INNER_ETHERNET)
 			ret = ret ?: fdb_forget(&state->maps, record->id);
 		ret = ret ?: tunnels_delete(&state->maps, port);
+		ret = ret ?: geneve_options_delete(&state->maps, record->id);
 		if (ret)
 			refuse_kernel(err, ret, "deleting %s", link ? link->name : "a tunnel");
 	}
@@ -211,8 +212,13 @@ static void port_range(struct tunnel *record)
 	if (record->wrap == WRAP_NONE)
 		return;
 	sysctl_port_range(&low, &high);
+	/* geneve_xmit_skb() */
+	if (record->wrap == WRAP_GENEVE)
+		low = 1, high = 65535;
+	if (record->srcport_low)
+		low = record->srcport_low, high = record->srcport_high;
 	record->sport_min = low;
-	record->sport_count = high - low;
+	record->sport_count = high > low ? high - low : 1;
 }
 
 /* A tunnel whose packets must be cut cannot keep a device that does not. */
@@ -225,6 +231,24 @@ static int segments_check(const struct tunnel_entry *entry, struct error *err)
 		"a checksum, sequence number or MPLS needs a device that cuts packets to wire "
 		"size (veth or netkit), and this one is of kind %s; delete and add it",
 		anchor_kind_name(entry->record.kind - 1));
+}
+
+/* What is beside the record comes before it, and goes after it. */
+static int record_put(const struct maps *maps, const struct tunnel *record,
+		      const struct geneve_options *options, bool changed)
+{
+	int ret = 0;
+
+	if (options->len)
+		ret = geneve_options_put(maps, record->id, options);
+	if (!changed)
+		return ret;
+	/* What was learned about the path may be about another path. */
+	ret = ret ?: path_mtu_forget(maps, record->id);
+	ret = ret ?: tunnels_put(maps, record);
+	if (!options->len)
+		ret = ret ?: geneve_options_delete(maps, record->id);
+	return ret;
 }
 
 /* Device, program and record of one tunnel. A new device is unfinished until all else stands. */
@@ -273,13 +297,10 @@ static int tunnel_settle(struct state *state, struct model *want, struct tunnel_
 	ret = peers_settle(&state->maps, entry, record.id, &record.flags);
 	if (ret)
 		return refuse_kernel(err, ret, "storing the peers");
-	if (!link || memcmp(&record, &entry->record, sizeof(record))) {
-		/* What was learned about the path may be about another path. */
-		ret = path_mtu_forget(&state->maps, record.id);
-		ret = ret ?: tunnels_put(&state->maps, &record);
-		if (ret)
-			return refuse_kernel(err, ret, "storing tunnel %s", entry->spec.name);
-	}
+	ret = record_put(&state->maps, &record, &entry->spec.options,
+			 !link || memcmp(&record, &entry->record, sizeof(record)));
+	if (ret)
+		return refuse_kernel(err, ret, "storing tunnel %s", entry->spec.name);
 	entry->record = record;
 	return 0;
 }

@@ -15,11 +15,11 @@
 #include "peer_image.h"
 
 static const char *const map_names[] = {
-	"tunnels",   "endpoints4",      "endpoints6", "slots",     "ports",
-	"sequences", "cpu_state",       "drops",      "path_mtus", "config",
-	"devices",   "canary",          "peers4",     "peers6",    "xdp_devices",
-	"mirrors",   "mirror_counters", "sessions",   "peers_mac", "fdb",
-	"cpus",      "cpus_frags",
+	"tunnels",        "endpoints4",      "endpoints6", "slots",     "ports",
+	"sequences",      "cpu_state",       "drops",      "path_mtus", "config",
+	"devices",        "canary",          "peers4",     "peers6",    "xdp_devices",
+	"mirrors",        "mirror_counters", "sessions",   "peers_mac", "fdb",
+	"geneve_options", "cpus",            "cpus_frags",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_COUNT, "a map without a name");
 
@@ -115,6 +115,21 @@ static void *slots_part_map(const struct maps *maps, size_t offset)
 static void slots_part_unmap(void *part, size_t offset)
 {
 	munmap((char *)part - offset, sizeof(struct slots));
+}
+
+int geneve_options_get(const struct maps *maps, __u32 id, struct geneve_options *options)
+{
+	return bpf_map_lookup_elem(maps->geneve_options, &id, options);
+}
+
+int geneve_options_put(const struct maps *maps, __u32 id, const struct geneve_options *options)
+{
+	return bpf_map_update_elem(maps->geneve_options, &id, options, BPF_ANY);
+}
+
+int geneve_options_delete(const struct maps *maps, __u32 id)
+{
+	return map_delete(maps->geneve_options, &id);
 }
 
 int generation_next(const struct maps *maps)

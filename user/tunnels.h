@@ -18,7 +18,7 @@
 struct maps {
 	int tunnels, endpoints4, endpoints6, slots, ports, sequences, cpu_state, drops, path_mtus,
 		config, devices, canary, peers4, peers6, xdp_devices, mirrors, mirror_counters,
-		sessions, peers_mac, fdb, cpus, cpus_frags;
+		sessions, peers_mac, fdb, geneve_options, cpus, cpus_frags;
 };
 
 enum { MAP_COUNT = sizeof(struct maps) / sizeof(int) };
@@ -45,6 +45,11 @@ int tunnels_read(const struct maps *maps, struct elements *out);
 int tunnels_put(const struct maps *maps, const struct tunnel *record);
 /* Absent is fine. */
 int tunnels_delete(const struct maps *maps, __u32 port);
+
+/* What tunnel @id has in its GENEVE headers. Absent is fine for delete. */
+int geneve_options_get(const struct maps *maps, __u32 id, struct geneve_options *options);
+int geneve_options_put(const struct maps *maps, __u32 id, const struct geneve_options *options);
+int geneve_options_delete(const struct maps *maps, __u32 id);
 
 /* The slots of tunnels, TUNNEL_SLOTS of them, as the programs see them; NULL when they cannot be
  * mapped. */

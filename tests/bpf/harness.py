@@ -50,12 +50,12 @@ def run_all(scene):
     return failed
 
 
-def few(cases, seed=1, least=3):
-    """All of @cases, or when time is short a twentieth of them, or the @least, always the same."""
+def few(cases, seed=1, least=3, share=20):
+    """All of @cases, or when time is short one in @share of them, or the @least, always the same."""
     cases = list(cases)
     if not QUICK:
         return cases
-    return random.Random(seed).sample(cases, max(len(cases) // 20, min(len(cases), least)))
+    return random.Random(seed).sample(cases, max(len(cases) // share, min(len(cases), least)))
 
 
 def times(count):

@@ -120,7 +120,7 @@ class Scene:
         for tunnel in json.loads(command(XTUN, "-j", "-s", "tunnel", "show")):
             stats = tunnel["stats"]
             for name, value in [*stats.items(), *stats["drops"].items()]:
-                if name != "drops" and value:
+                if name not in ("drops", "sessions") and value:
                     found[tunnel["name"], name] = value
         self.seen = found
         return found

@@ -42,8 +42,8 @@ class Decap:
 def header(scene):
     """Nothing of the outer header but its ECN field gets inside."""
     run = Decap(scene, TUNNEL)
-    for tos, ttl, flags, ident in itertools.product(
-            few(range(0, 256, 4)), (0, 1, 64, 255), (0, "DF", "evil"), (0, 0xffff)):
+    for tos, ttl, flags, ident in few(itertools.product(
+            range(0, 256, 4), (0, 1, 64, 255), (0, "DF", "evil"), (0, 0xffff)), share=80):
         inner = ip(ttl=ttl, flags="DF", tos=tos ^ 0xfc)
         run.check(f"outer TOS {tos:#04x}, TTL {ttl}, flags {flags}",
                   outer(inner, tos=tos, ttl=ttl, flags=flags, id=ident), inner)
@@ -240,7 +240,7 @@ LOOKUPS = [
 
 @test("decap/lookup")
 def lookup(scene):
-    for tunnels, want in LOOKUPS:
+    for tunnels, want in few(LOOKUPS):
         scene.configure(*(tunnel.command() for tunnel in tunnels))
         got = tuple(taken_by(scene, remote, local) for local in (LOCAL, LOCAL2)
                     for remote in (REMOTES[0], REMOTES[1], "192.0.2.9"))

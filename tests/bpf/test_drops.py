@@ -169,7 +169,8 @@ def modes(scene):
 # the frame itself goes on; sources that only tunnels without remote look at.
 ELSEWHERE = [("vlan", "rx", "../net/xdp.sh", "drops.vlan"),
              ("flood", "tx", "test_fdb.py", '"flood"'),
-             ("source_mac", "rx", "test_fdb.py", '"source_mac"')]
+             ("source_mac", "rx", "test_fdb.py", '"source_mac"'),
+             ("options", "rx", "test_vxlan.py", '"options")')]
 
 
 @test("drops/no_other")

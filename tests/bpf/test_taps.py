@@ -126,7 +126,8 @@ def ecn(scene):
     tunnels = [ModeTunnel("four", REMOTES[0], LOCAL, mode="gretap"),
                ModeTunnel("six", REMOTES6[0], LOCAL6, mode="ip6gretap")]
     run = Arrivals(scene, tunnels)
-    for tunnel, kind, inside, outside in itertools.product(tunnels, "46", range(4), range(4)):
+    for tunnel, kind, inside, outside in few(itertools.product(tunnels, "46", range(4), range(4)),
+                                             least=10):
         inner = inner_of(kind, 100, tos=0xb8 | inside)
         # The driver over IPv6 sends the class that the tunnel has.
         packet = from_remote(tunnel, kind, inner, around=bare(kind, inner), inherit=False)
@@ -164,7 +165,8 @@ def small(scene):
     tunnels = [ModeTunnel("four", REMOTES[0], LOCAL, mode="gretap"),
                ModeTunnel("six", REMOTES6[0], LOCAL6, mode="ip6gretap")]
     Arrivals(scene, tunnels)
-    for tunnel, length in itertools.product(tunnels, (0, 1, 13, 14, 15, 19, 20, 33, 34, 39, 40, 60)):
+    for tunnel, length in few(itertools.product(
+            tunnels, (0, 1, 13, 14, 15, 19, 20, 33, 34, 39, 40, 60)), least=8):
         data = (bytes(Ether(**ETHER, type=0x88b5)) + pattern(60))[:length]
         packet = from_remote(tunnel, "", b"", around=data or b"\0")[:-1 if not data else None]
         if not data:

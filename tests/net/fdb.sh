@@ -242,6 +242,32 @@ forgotten()
 	equal "peers of a new one" "$(xt a peer show)" ""
 }
 
+# What is saved makes the same again, over other peers, too; and JSON.
+saved()
+{
+	taps 4 mode gretap ageing 9
+	run xt a peer add tap lladdr 02:00:00:00:00:07 via 10.1.1.2
+	run xt a save > "$tmp/before"
+	equal "lines" "$(grep -c lladdr "$tmp/before")" 3
+	run xt a peer add tap lladdr 02:00:00:00:00:08 via 10.1.1.2
+	run xt a peer del tap lladdr 00:00:00:00:00:00 via 10.1.1.2
+	run xt a restore "$tmp/before"
+	equal "save" "$(xt a save)" "$(cat "$tmp/before")"
+	equal "JSON" "$(xt a -j peer show tap | jq -c .)" "$(printf '%s' \
+		'[{"tunnel":"tap","lladdr":"00:00:00:00:00:00","via":"10.1.1.2","state":"static"},' \
+		'{"tunnel":"tap","lladdr":"00:00:00:00:00:00","via":"10.1.1.3","state":"static"},' \
+		'{"tunnel":"tap","lladdr":"02:00:00:00:00:07","via":"10.1.1.2","state":"static"}]')"
+	! xt a tunnel change tap remote 10.1.1.2 2> "$tmp/err" || die "a remote beside peers was taken"
+	holds "the line" "$(cat "$tmp/err")" "remote: tap has peers; delete them first"
+	! xt a -b <(echo "peer flush tap"; echo "peer add tap lladdr 01:00:5e:00:00:01 via 10.1.1.2") \
+		2> "$tmp/err" || die "a group was taken"
+	holds "the line" "$(cat "$tmp/err")" "is the MAC of a group"
+	equal "save after what was refused" "$(xt a save)" "$(cat "$tmp/before")"
+	run xt a tunnel del tap
+	equal "without the tunnel" "$(xt a save | grep -c lladdr)" 0
+}
+
+check "saved and restored" saved
 check "a MAC that moves" moves
 check "ageing" aged
 check "learned, saved, forgotten" forgotten

@@ -42,6 +42,11 @@ ANY = ["tunnel add g1 mode gre local any remote any",
        "tunnel add g2 mode ip6tnl local any remote any nosrccheck",
        *(f"peer add g1 10.{i}.0.0/16 via 10.1.1.{i}" for i in range(2, 30)),
        "peer add g1 fd00::/16 via 10.1.1.3", "peer add g2 10.2.0.0/16 via fd01::2"]
+NOBODY = "00:00:00:00:00:00"
+MACS = ["tunnel add any1 mode gretap local 10.1.1.5 remote any",
+        "tunnel add any2 mode ip6gretap local any remote any nolearning",
+        *(f"peer add any1 lladdr {NOBODY} via 10.1.1.{i}" for i in range(2, 9)),
+        "peer add any1 lladdr 02:00:00:00:00:02 via 10.1.1.2", f"peer add any2 lladdr {NOBODY} via fd01::2"]
 TAP = "tunnel add tap mode gretap local 10.1.1.5 remote 10.7.0.3"
 M1 = "mirror add m1 dev eth1 both to tap filter 'tcp port 80' sample 5"
 NEXT = ("tunnel", "replace", *T0.split())
@@ -73,6 +78,10 @@ WALKS = {
     "peer-restore": ([f"tunnel add {T0}", *ANY],
                      ["restore", [f"tunnel add {T0}", *ANY[:2],
                                   "peer add g1 fd00::/16 via 10.1.1.4"]]),
+    "peer-mac": ([f"tunnel add {T0}", *MACS],
+                 ["-b", ["peer flush any1", "peer add any1 lladdr 02:00:00:00:00:02 via 10.1.1.9",
+                         *(f"peer add any1 lladdr {NOBODY} via 10.1.1.{i}" for i in range(20, 30)),
+                         f"peer del any2 lladdr {NOBODY} via fd01::2", "tunnel change any1 ageing 9"]]),
     "peer-del": ([f"tunnel add {T0}", *ANY], ["tunnel", "del", "g1"]),
     "mirror-add": ([f"tunnel add {T0}", TAP, M1],
                    ["mirror", "add", "m2", "dev", "eth1", "both", "to", "tap", "filter", "tcp or icmp"]),

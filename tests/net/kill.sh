@@ -10,7 +10,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 walks="add change replace del batch restore flush first attach attach-xdp detach-xdp change-xdp"
-walks+=" peer-add peer-first peer-last peer-load peer-batch peer-restore peer-del"
+walks+=" peer-add peer-first peer-last peer-load peer-batch peer-restore peer-mac peer-del"
 walks+=" mirror-add mirror-batch upgrade"
 at_once=4 # they wait for the kernel more than they work
 

@@ -22,7 +22,6 @@ from host import Host, Report, Wire, equal
 
 A, B, C = (Host(name) for name in sys.argv[2:5])
 REPORT = Report("mirror/" + sys.argv[1])
-OUTER = 14 + 20 + 4
 ANALYSER = Wire(C, "eth0")
 OUT, IN = Wire(A, "eth0"), Wire(B, "eth0")
 ETHER = Ether(dst="02:00:00:00:00:0b", src="02:00:00:00:00:0a")
@@ -73,11 +72,38 @@ class Mirror:
         A.xtun("mirror", "del", "m")
 
 
+def gre_at(frame):
+    """Where the GRE header of a packet begins, None: it has none."""
+    if frame[12:14] == b"\x08\x00":
+        return 34 if frame[23] == 47 else None
+    if frame[12:14] != b"\x86\xdd":
+        return None
+    if frame[20] == 60:
+        return 62 if frame[54] == 47 else None
+    return 54 if frame[20] == 47 else None
+
+
+# What came in ERSPAN: version, sequence number, first and last word of the header.
+HEADERS_SEEN = []
+
+
 def carried(frame):
     """What a GRE packet from a carries, None for other frames."""
-    if frame[12:14] != b"\x08\x00" or frame[23] != 47 or frame[36:38] != b"\x65\x58":
+    at = gre_at(frame)
+    if at is None:
         return None
-    return frame[OUTER:]
+    proto = frame[at + 2:at + 4]
+    if proto == b"\x65\x58":
+        return frame[at + 4:]
+    if proto == b"\x88\xbe" and not frame[at] & 0x10:
+        HEADERS_SEEN.append((0, 0, 0, 0))
+        return frame[at + 4:]
+    version, hlen = {b"\x88\xbe": (1, 16), b"\x22\xeb": (2, 20)}.get(proto, (None, 0))
+    if version is None:
+        return None
+    number, first = struct.unpack_from("!II", frame, at + 4)
+    HEADERS_SEEN.append((version, number, first, struct.unpack_from("!I", frame, at + hlen - 4)[0]))
+    return frame[at + hlen:]
 
 
 def copies():
@@ -211,7 +237,7 @@ def segments(frames, port):
 
 def every_segment_once(*words):
     size = (1 << 20) if QUICK else 4 << 20
-    for attempt in range(3):
+    for attempt in range(6):
         with Mirror("egress", "to", "tap", "filter", "tcp", *words):
             port, again = transfer(size)
             got = copies()
@@ -244,5 +270,59 @@ def test_tcp_snaplen():
         equal("longest frame", every_segment_once("snaplen", "80"), 80)
 
 
+TRUNCATED, EGRESS = 1 << 10, 1 << 3
+
+
+def headers_right(version, truncated, egress):
+    """All that were seen since the last time: version, session, numbers without a gap, the T and D bits."""
+    assert HEADERS_SEEN, "no copy"
+    # Two processors may number frames and send them in another order.
+    first = min(number for _, number, _, _ in HEADERS_SEEN)
+    for i, (got, number, word, last) in enumerate(sorted(HEADERS_SEEN, key=lambda seen: seen[1])):
+        equal("version", got, version)
+        if not version:
+            continue
+        equal("sequence number", number, (first + i) & 0xffffffff)
+        equal("version and session", (word >> 28, word & 0x3ff), (version, 77))
+        if truncated is not None:
+            equal("T", bool(word & TRUNCATED), truncated)
+        if version == 2 and egress is not None:
+            equal("D", bool(last & EGRESS), egress)
+    HEADERS_SEEN.clear()
+
+
+def test_erspan(version, family):
+    """In one of its versions: the tunnel is there."""
+    HEADERS_SEEN.clear()
+    with REPORT.test("every segment of a TCP transfer once"):
+        equal("longest frame", every_segment_once(), 1514)
+        headers_right(version, False, True)
+    with REPORT.test("every segment of a TCP transfer once, cut"):
+        equal("longest frame", every_segment_once("snaplen", "80"), 80)
+        headers_right(version, None, True)
+    # The rest is the same in all of them.
+    if (version, family) not in ((1, 4), (2, 6)):
+        return
+    every = list(FRAMES.values())
+    for words, wire, egress in (("egress", OUT, True), ("ingress", IN, False)):
+        with REPORT.test(f"frames {words}"), Mirror(words, "to", "tap"):
+            equal_frames(sent(wire), every)
+            headers_right(version, False, egress)
+    with REPORT.test("cut frames"), Mirror("egress", "to", "tap", "snaplen", "60"):
+        equal_frames(sent(OUT), [frame[:60] for frame in every])
+        if version:
+            count = sum(bool(word & TRUNCATED) for _, _, word, _ in HEADERS_SEEN)
+            equal("with T", count >= sum(len(frame) > 60 for frame in every), True)
+        headers_right(version, None, True)
+    # What is longer than the tunnel's device carries is cut, as by the kernel's driver.
+    A.command("ip", "link", "set", "tap", "mtu", "500")
+    with REPORT.test("frames that are too long"), Mirror("egress", "to", "tap"):
+        equal_frames(sent(OUT), [frame[:514] for frame in every])
+        headers_right(version, None, True)
+
+
 for test in sys.argv[5:]:
+    if test.startswith("erspan"):
+        test_erspan(*map(int, test[len("erspan"):].split(":")))
+        continue
     globals()["test_" + test]()

@@ -163,6 +163,47 @@ check "configuration" configuration
 # On an emulated processor the rest takes long and is the same.
 [ -z "${XTUN_QUICK:-}" ] || finish
 
+# erspan VERSION FAMILY - the copies go in ERSPAN
+erspan()
+{
+	local words="erspan_ver $1" mode=erspan here=10.1.2.5 there=10.1.2.7
+	[ "$1" = 0 ] || words+=" key 77 seq"
+	if [ "$2" = 6 ]; then
+		mode=ip6erspan here=fd00:2::5 there=fd00:2::7
+		on a sysctl -qw net.ipv6.conf.eth1.disable_ipv6=0
+		on c sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0
+		run ip -n "$(ns a)" addr replace $here/64 dev eth1 nodad
+		run ip -n "$(ns c)" addr replace $there/64 dev eth0 nodad
+	fi
+	for host in a c; do xt "$host" tunnel del tap 2>/dev/null; done
+	# shellcheck disable=SC2086 # words of a command
+	run xt a tunnel add tap mode $mode local $here remote $there $words
+	run xt c tunnel add tap mode $mode local $there
+	for host in a c; do run ip -n "$(ns "$host")" link set tap up; done
+	pings a "$there"
+}
+
+# The analyser, a tunnel without remote, knows the session and misses nothing.
+books_agree()
+{
+	local sent got
+
+	sent=$(counter a tap tx_packets)
+	got=$(xt c -j -s tunnel show tap | jq -c '.[0].stats.sessions | map([.session, .frames, .lost])')
+	equal "sessions" "$got" "[[$1,$sent,0]]"
+}
+
+scene veth
+for which in "0 4" "1 4" "2 4" "0 6" "1 6" "2 6"; do
+	# shellcheck disable=SC2086 # two words
+	erspan $which
+	frames "erspan_${which/ /_over_ipv}" "erspan${which/ /:}"
+	session=${which% *}
+	check "books over IPv${which#* }, version ${which% *}" books_agree $([ "$session" = 0 ] && echo null || echo 77)
+done
+erspan 2 4
+check "no loop, erspan" no_loop
+
 scene veth
 check "traffic goes on, veth" traffic_goes_on
 frames veth frames snaplen tcp_snaplen

@@ -40,11 +40,11 @@ titles() { "$XTUN" help | sed -n '/^Commands:/,/^`/s/^  \(\S\+\( \S\+\)\?\)  .*/
 # Keywords that end a verb, from its help: those in brackets behind the first line.
 help_keywords()
 {
-	"$XTUN" help "$@" | sed -n '2,/^[a-z]/p' | grep -o '\[[a-z_-]\+' | tr -d '[' | sort
+	"$XTUN" help "$@" | sed -n '2,/^[a-z]/p' | grep -o '\[[a-z0-9_-]\+' | tr -d '[' | sort
 }
 
 # Their explanations: one indented line each.
-help_rows() { "$XTUN" help "$@" | sed -n 's/^  \([a-z_-]\+\) .*/\1/p' | sort; }
+help_rows() { "$XTUN" help "$@" | sed -n 's/^  \([a-z0-9_-]\+\) .*/\1/p' | sort; }
 
 # ---- help -----------------------------------------------------------------------------------------
 
@@ -185,13 +185,13 @@ completion_words()
 	tunnel d|del
 	link |add change del show
 	dev |show
-	tunnel add t1 nop|nopmtudisc
+	tunnel add t1 nop|nopmtudisc noproxy
 	tunnel add t1 mode |$("$XTUN" help modes | sed 's/^ *\([^ ]*\).*/\1/' | tr '\n' ' ' | sed 's/ $//')
 	link add t1 type i|ipip ip6tnl ip6gre ip6gretap ip6erspan
 	fou |add del show
 	tunnel add t1 mode gre encap-d|encap-dport
 	tunnel add t1 mode ipip anchor |auto dummy ifb veth netkit
-	tunnel add t1 mode ipip re|remote
+	tunnel add t1 mode ipip re|remote remcsumtx
 	tunnel del |t1 t2
 	tunnel show t2|t2
 	link del |t1 t2

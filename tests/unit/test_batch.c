@@ -218,6 +218,28 @@ static bool generate_wrap(FILE *out, enum family family)
 	return sums > 1 || (family == FAMILY_IPV6 && sums != 1);
 }
 
+/* VXLAN or GENEVE, which may be over IPv6, too: what is given here is the local address over IPv4.
+ */
+static void generate_udp(FILE *out, enum wrap wrap, unsigned int number)
+{
+	static const char *const ttl[] = { "", " ttl inherit", " ttl auto", " ttl 9" };
+	static const char *const df[] = { "", " df set", " df unset", " df inherit" };
+	static const char *const sums[] = { "", " udpcsum", " udp6zerocsumrx", " noudpcsum" };
+	static const char *const mine[] = { "",
+					    " srcport 0 0",
+					    " srcport 1000 2000",
+					    " nolearning",
+					    " ageing 0 maxaddress 0",
+					    " learning ageing 10" };
+
+	fprintf(out, " id %u dstport %u", number, wrap == WRAP_VXLAN ? 65533 : 65534);
+	fputs(ANY_OF(ttl), out);
+	fputs(ANY_OF(df), out);
+	fputs(ANY_OF(sums), out);
+	fputs(wrap == WRAP_VXLAN ? ANY_OF(mine) : "", out);
+	fputc('\n', out);
+}
+
 /* A tunnel of one mode of all, with some of its keywords; its ends are its own. */
 static void generate(FILE *out, unsigned int number)
 {
@@ -249,6 +271,10 @@ static void generate(FILE *out, unsigned int number)
 		fputs(mode->family == FAMILY_IPV4 ? " remote 172.16.0.1" : " remote fe80::1", out);
 	fputs(ANY_OF(dev), out);
 	fputs(ANY_OF(tos), out);
+	if (mode->wrap != WRAP_NONE) {
+		generate_udp(out, mode->wrap, number);
+		return;
+	}
 	if (mode->family == FAMILY_IPV4)
 		generate_over_ipv4(out);
 	else
@@ -273,7 +299,7 @@ static void generate_ports(FILE *out)
 					      "ipproto 137", "gue" };
 	unsigned int i;
 
-	for (i = 1; i < 65535; i += 1 + pick(500))
+	for (i = 1; i < 65500; i += 1 + pick(500))
 		fprintf(out, "fou add port %u %s%s\n", i, ANY_OF(inside), pick(2) ? " -6" : "");
 	fputs("fou add gue port 65535\nfou add -6 port 65535 ipproto 4\n", out);
 }

@@ -168,7 +168,7 @@ static const struct bad {
 	  "tunnel change: csum: mode ipip has no such keyword" },
 	{ "tunnel add t3 mode ipi", STATUS_USAGE,
 	  "tunnel add: mode: \"ipi\" is not a mode; did you mean ipip?" },
-	{ "tunnel add t3 mode vxlan", STATUS_USAGE, "tunnel add: mode: \"vxlan\" is not a mode" },
+	{ "tunnel add t3 mode vxlanx", STATUS_USAGE, "tunnel add: mode: \"vxlanx\" is not a mode" },
 	{ "link add t3 type ipi", STATUS_USAGE,
 	  "link add: type: \"ipi\" is not a type; did you mean ipip?" },
 	{ "tunnel add t3", STATUS_USAGE, "tunnel add: mode: missing" },

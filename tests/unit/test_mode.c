@@ -15,12 +15,14 @@ static int spec_of(const char *line, struct tunnel_spec *spec, struct error *err
 	char copy[256], *words[32];
 	struct args args = { .words = words };
 	__u64 given = 0;
+	int ret;
 
 	spec_init(spec, "t1");
 	strcpy(copy, line);
 	args.count = args_split(copy, words, ARRAY_SIZE(words));
-	return args_keywords(&args, tunnel_keywords, tunnel_keyword_count, spec, &given, err)
-		       ?: spec_check(spec, given, err);
+	ret = args_keywords(&args, tunnel_keywords, tunnel_keyword_count, spec, &given, err);
+	spec_turn(spec);
+	return ret ?: spec_check(spec, given, err);
 }
 
 TEST(check_accepts)

@@ -22,8 +22,10 @@ static int spec_of(const char *line, struct tunnel_spec *spec, struct error *err
 	strcpy(copy, line);
 	args.count = args_split(copy, words, ARRAY_SIZE(words));
 	ret = args_keywords(&args, tunnel_keywords, tunnel_keyword_count, spec, &given, err);
-	if (!ret)
+	if (!ret) {
+		spec_turn(spec);
 		spec_defaults(spec, given);
+	}
 	return ret ?: spec_check(spec, given, err);
 }
 
@@ -63,7 +65,32 @@ static const struct {
 	{ "erspan", "5", "" },
 	{ "erspan_dir", "egress", "erspan_ver 2" },
 	{ "erspan_hwid", "5", "erspan_ver 2" },
+	{ "dstport", "4789", "" },
+	{ "srcport", "1000 2000", "" },
+	{ "df", "set", "" },
+	{ "maxaddress", "0", "" },
+	{ "geneve-opt", "102:80:00000001", "" },
 };
+
+/* What modes that have a wrap of their own cannot be without. */
+static const char *needs(const struct mode *mode)
+{
+	return mode->wrap != WRAP_NONE ? " id 5 dstport 9" : "";
+}
+
+/* Keywords that are there to be refused. */
+static bool never(const struct keyword *row)
+{
+	static const char *const names[] = { "encap-remcsum",     "external", "isatap",
+					     "allow-localremote", "group",    "gbp",
+					     "remcsumtx",         "proxy",    "innerprotoinherit" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(names[i], row->name))
+			return true;
+	return false;
+}
 
 /* Every keyword with every mode: accepted by those that have it, refused by name by the others. */
 TEST(keywords_of_modes)
@@ -75,23 +102,25 @@ TEST(keywords_of_modes)
 	for (i = 0; (mode = mode_row(i)); i++)
 		for (j = 0; j < tunnel_keyword_count; j++) {
 			const struct keyword *row = &tunnel_keywords[j];
-			const char *value = "", *beside = "";
+			const char *value = "", *beside = "", *id = needs(mode);
 			struct tunnel_spec spec;
 			struct error err = {};
 
 			for (k = 0; k < ARRAY_SIZE(samples); k++)
 				if (!strcmp(samples[k].keyword, row->name))
 					value = samples[k].value, beside = samples[k].beside;
-			if (!value || row->bit == GIVEN_EXTERNAL || row->bit == GIVEN_SITES ||
-			    !strcmp(row->name, "encap-remcsum") ||
-			    !strcmp(row->name, "allow-localremote"))
+			if (!strcmp(row->name, "id"))
+				value = "6", id = "";
+			else if (!strcmp(row->name, "dstport"))
+				id = mode->wrap != WRAP_NONE ? " id 5" : "";
+			if (!value || never(row))
 				continue;
 			if (!*value && row->value)
 				fail_msg("no value of %s is tried", row->name);
 			if (!(mode->keywords & row->bit))
 				beside = "";
-			snprintf(line, sizeof(line), "mode %s remote %s %s %s %s", mode->name,
-				 remotes[mode->family], row->name, value, beside);
+			snprintf(line, sizeof(line), "mode %s remote %s %s %s %s%s", mode->name,
+				 remotes[mode->family], row->name, value, beside, id);
 			if (mode->keywords & row->bit) {
 				if (spec_of(line, &spec, &err))
 					fail_msg("%s: %s", line, err.text);
@@ -121,6 +150,8 @@ TEST(defaults)
 		bool ipv6 = mode->family == FAMILY_IPV6, frames = mode->keywords & GIVEN_LEARNING;
 		__u32 learning = frames ? TUNNEL_LEARNING : 0;
 
+		if (mode->wrap != WRAP_NONE)
+			continue; /* wrapping_modes */
 		snprintf(line, sizeof(line), "mode %s", mode->name);
 		assert_int_equal(spec_of(line, &spec, &err), 0);
 		assert_int_equal(spec.ttl, ipv6 ? 64 : 0);
@@ -230,6 +261,7 @@ static bool combine(const struct mode *mode, unsigned int set, char *words, size
 static void check_overhead(const struct mode *mode, const char *words, unsigned int bytes)
 {
 	static const char *const limits[] = { "", "encaplimit none" };
+	bool wraps = mode->wrap != WRAP_NONE;
 	unsigned int outer = mode->family == FAMILY_IPV4 ? 20 : 48;
 	struct tunnel_spec spec;
 	struct tunnel record;
@@ -241,10 +273,11 @@ static void check_overhead(const struct mode *mode, const char *words, unsigned 
 	if (mode->payload == PAYLOAD_ERSPAN)
 		bytes = 0;
 	outer += mode->inner == INNER_ETHERNET ? 14 : 0;
+	outer += wraps ? 16 : 0;
 	for (i = 0; i < ARRAY_SIZE(wrapped) && (!i || mode->keywords & GIVEN_WRAP); i++)
 		for (j = 0; j < (mode->family == FAMILY_IPV6 ? 2 : 1); j++) {
-			snprintf(line, sizeof(line), "mode %s%s %s %s", mode->name, words,
-				 wrapped[i].words, limits[j]);
+			snprintf(line, sizeof(line), "mode %s%s%s %s %s", mode->name, needs(mode),
+				 words, wrapped[i].words, limits[j]);
 			if (spec_of(line, &spec, &err))
 				fail_msg("%s: %s", line, err.text);
 			assert_int_equal(spec_overhead(&spec),
@@ -288,6 +321,9 @@ TEST(record_round_trip)
 			if (!combine(mode, set, words, sizeof(words), &bytes))
 				continue;
 			for (j = 0; j < ARRAY_SIZE(wrapped) * ARRAY_SIZE(ends); j++) {
+				if (mode->wrap != WRAP_NONE && j % ARRAY_SIZE(wrapped))
+					continue;
+
 				struct tunnel_spec spec, back;
 				struct tunnel record = {};
 				struct error err = {};
@@ -296,8 +332,9 @@ TEST(record_round_trip)
 				if (j % ARRAY_SIZE(wrapped) && !(mode->keywords & GIVEN_WRAP))
 					continue;
 				snprintf(end, sizeof(end), ends[k], remotes[mode->family]);
-				snprintf(line, sizeof(line), "mode %s%s %s %s", mode->name, words,
-					 end, wrapped[j % ARRAY_SIZE(wrapped)].words);
+				snprintf(line, sizeof(line), "mode %s%s%s %s %s", mode->name,
+					 needs(mode), words, end,
+					 wrapped[j % ARRAY_SIZE(wrapped)].words);
 				if (spec_of(line, &spec, &err))
 					fail_msg("%s: %s", line, err.text);
 				spec_to_record(&spec, &record);
@@ -411,6 +448,57 @@ TEST(record_fields)
 	assert_true(spec_segments(&spec));
 }
 
+/* VXLAN and GENEVE: what they are when little is said, and what each keyword does to the record. */
+TEST(wrapping_modes)
+{
+	static const struct {
+		const char *words;
+		__u32 flags; /* but TUNNEL_LEARNING */
+		__u8 family, ttl;
+		__u16 hlen, dport;
+	} cases[] = {
+		{ "mode vxlan id 5 dstport 4789", TUNNEL_IGNORE_DF, FAMILY_IPV4, 64, 50, 4789 },
+		{ "mode geneve id 5", TUNNEL_IGNORE_DF, FAMILY_IPV4, 64, 50, 6081 },
+		{ "remote 2001:db8::7 mode vxlan dstport 1 id 5", TUNNEL_WRAP_CSUM, FAMILY_IPV6, 64,
+		  70, 1 },
+		{ "mode geneve local 2001:db8::7 id 5", TUNNEL_WRAP_CSUM, FAMILY_IPV6, 64, 70,
+		  6081 },
+		{ "mode geneve id 5 df set udpcsum ttl 9", TUNNEL_DF | TUNNEL_WRAP_CSUM,
+		  FAMILY_IPV4, 9, 50, 6081 },
+		{ "mode geneve id 5 df inherit udp6zerocsumtx ttl inherit", 0, FAMILY_IPV4, 0, 50,
+		  6081 },
+		{ "mode geneve vni 5 df set remote 2001:db8::7 udpcsum ttl auto", TUNNEL_WRAP_CSUM,
+		  FAMILY_IPV6, 64, 70, 6081 },
+		{ "mode geneve id 5 remote 2001:db8::7 udp6zerocsumtx udp6zerocsumrx",
+		  TUNNEL_UDP_ZERO_RX, FAMILY_IPV6, 64, 70, 6081 },
+	};
+	struct tunnel_spec spec, back;
+	struct error err = {};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct tunnel record = {};
+
+		if (spec_of(cases[i].words, &spec, &err))
+			fail_msg("%s: %s", cases[i].words, err.text);
+		spec_to_record(&spec, &record);
+		assert_int_equal(record.flags & ~(TUNNEL_LEARNING | TUNNEL_NO_REMOTE),
+				 cases[i].flags | TUNNEL_SHOWS_FLOW);
+		assert_true(record.flags & TUNNEL_LEARNING);
+		assert_int_equal(record.ageing, 300);
+		assert_int_equal(record.family, cases[i].family);
+		assert_int_equal(record.ttl, cases[i].ttl);
+		assert_int_equal(record.hlen, cases[i].hlen);
+		assert_int_equal(record.dport, htons(cases[i].dport));
+		assert_int_equal(record.okey, htonl(5 << 8));
+		assert_int_equal(record.ikey, htonl(5 << 8));
+		assert_int_equal(record.ip_proto, WIRE_IPPROTO_UDP);
+		spec_init(&back, "t1");
+		spec_from_record(&record, &back);
+		assert_memory_equal(&back, &spec, sizeof(spec));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +509,7 @@ int main(void)
 		cmocka_unit_test(record_round_trip),
 		cmocka_unit_test(record_fields),
 		cmocka_unit_test(erspan),
+		cmocka_unit_test(wrapping_modes),
 	};
 
 	return cmocka_run_group_tests_name("modes", tests, NULL, NULL);

@@ -93,8 +93,17 @@ TEST(modes)
 		/* Its keywords exist, and without these no mode makes sense. */
 		assert_int_equal(mode->keywords & ~known, 0);
 		assert_int_equal(mode->keywords & GIVEN_COMMON, GIVEN_COMMON);
-		assert_int_equal(!!(mode->keywords & GIVEN_OVER_IPV4), mode->family == FAMILY_IPV4);
-		assert_int_equal(!!(mode->keywords & GIVEN_OVER_IPV6), mode->family == FAMILY_IPV6);
+		/* One name for both families has the keywords of both. */
+		if (mode->wrap != WRAP_NONE) {
+			assert_int_equal(mode->keywords & GIVEN_UDP, GIVEN_UDP);
+			assert_int_equal(mode->family, FAMILY_IPV4);
+			assert_int_not_equal(mode->dport, 0);
+		} else {
+			assert_int_equal(!!(mode->keywords & GIVEN_OVER_IPV4),
+					 mode->family == FAMILY_IPV4);
+			assert_int_equal(!!(mode->keywords & GIVEN_OVER_IPV6),
+					 mode->family == FAMILY_IPV6);
+		}
 		assert_int_equal(!!(mode->keywords & GIVEN_CSUM), mode->payload == PAYLOAD_GRE);
 		assert_int_equal(!!(mode->keywords & GIVEN_ERSPAN_VER),
 				 mode->payload == PAYLOAD_ERSPAN);
@@ -102,7 +111,7 @@ TEST(modes)
 		for (j = 0; j < i; j++) {
 			other = mode_row(j);
 			if (mode->family == other->family && mode->payload == other->payload &&
-			    mode->inner == other->inner)
+			    mode->inner == other->inner && mode->wrap == other->wrap)
 				fail_msg("%s and %s are the same", mode->name, other->name);
 			/* One driver, one outer family and payload. */
 			if (!strcmp(mode->driver, other->driver))
