@@ -24,6 +24,9 @@ enum {
 				  drop reason */
 };
 
+/* Whether frames are taken out of tunnels here. */
+enum { CTX_FRAMES = 1 };
+
 /* What CTX_NEXT is to the hook. */
 static __always_inline int ctx_verdict(int verdict)
 {

@@ -26,6 +26,9 @@ enum {
 	CTX_NEXT = 0x7fffffff, /* turned into XDP_PASS by ctx_verdict() */
 };
 
+/* Frames are tc's. */
+enum { CTX_FRAMES = 0 };
+
 static __always_inline int ctx_verdict(int verdict)
 {
 	return verdict == CTX_NEXT ? XDP_PASS : verdict;

@@ -307,6 +307,7 @@ struct config {
 	__u32 flags;              /* enum config_flags, for user space */
 	__s32 tai;                /* seconds that CLOCK_TAI is ahead of CLOCK_REALTIME */
 	__u64 ports;              /* bit (port % 64) is set for each port of the map `ports` */
+	__u64 frame_ports;        /* likewise for those of VXLAN and GENEVE */
 };
 
 /*
@@ -394,8 +395,11 @@ struct cpu_state {
 	__u64 tx_packets, tx_bytes; /* bytes count from the inner IP header */
 	__u64 rx_packets, rx_bytes;
 	struct ready ready;
+	__u64 own_jiffies; /* VXLAN, GENEVE: when packets to the address below were for this host */
+	__be32 own;
+	__u32 pad;
 };
-_Static_assert(sizeof(struct cpu_state) == 136, "struct cpu_state is part of the layout");
+_Static_assert(sizeof(struct cpu_state) == 152, "struct cpu_state is part of the layout");
 
 /* Sequence numbers of one tunnel, RFC 2890, host byte order: one for all CPUs, as in the kernel. */
 struct sequence {

@@ -51,15 +51,19 @@ static int ports_apply(const struct maps *maps, const struct model *want)
 	struct port_entry *ports = ports_wanted(want, &count);
 	struct elements now = {};
 	struct config config;
+	__u64 bit;
 	int ret;
 
 	if (!ports)
 		return -ENOMEM;
 	ret = config_read(maps, &config);
 	if (!ret) {
-		config.ports = 0;
-		for (i = 0; i < count; i++)
-			config.ports |= 1ULL << (ntohs(ports[i].key.port) & 63);
+		config.ports = config.frame_ports = 0;
+		for (i = 0; i < count; i++) {
+			bit = 1ULL << (ntohs(ports[i].key.port) & 63);
+			config.ports |= bit;
+			config.frame_ports |= ports[i].port.wrap >= WRAP_VXLAN ? bit : 0;
+		}
 		ret = config_write(maps, &config);
 	}
 	ret = ret ?: ports_read(maps, &now);

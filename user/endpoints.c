@@ -17,6 +17,7 @@ struct wanted {
 	struct endpoint6_key key;
 	struct endpoint value;
 	bool there; /* the kernel has just this */
+	bool wrapped; /* VXLAN, or GENEVE with a remote: has a slot, too, see direct_wrap() */
 };
 
 struct wanted_list {
@@ -164,7 +165,11 @@ static void wanted_tunnel(struct wanted_list *list, const struct tunnel_entry *e
 	count = protocols(record, protos);
 	for (i = 0; i < count; i++)
 		list->all[list->count++] =
-			(struct wanted){ .key = wanted_key(record, protos[i]), .value = value };
+			(struct wanted){ .key = wanted_key(record, protos[i]),
+					 .value = value,
+					 .wrapped = record->wrap == WRAP_VXLAN ||
+						    (record->wrap == WRAP_GENEVE &&
+						     !(record->flags & TUNNEL_NO_REMOTE)) };
 }
 
 /* Sort, and keep the first of each key. */
@@ -314,7 +319,8 @@ static void *slots_wanted(const struct wanted_list *list)
 		const struct wanted *wanted = &list->all[i];
 		union any_key key = key_shorten(list->family, &wanted->key);
 
-		if (address_any(wanted->key.local) || address_any(wanted->key.remote))
+		if ((address_any(wanted->key.local) || address_any(wanted->key.remote)) &&
+		    !wanted->wrapped)
 			continue;
 		if (list->family == FAMILY_IPV4) {
 			struct endpoint4_slot *slot =

@@ -43,6 +43,10 @@ gretap       46 4 whole -      tunnel add NAME mode gretap ENDS
 gretap-seq   46 4 cut   -      link add name NAME type gretap ENDS key 7 csum seq
 gretap-fou   4  4 whole fou/47 link add name NAME type gretap ENDS encap fou $encap
 ip6gretap    46 6 whole -      link add name NAME type ip6gretap ENDS
+vxlan        46 4 whole -      link add name NAME type vxlan id 5 ENDS dstport 4789
+vxlan-6      46 6 cut   -      link add name NAME type vxlan id 5 ENDS dstport 4789
+geneve       46 4 whole -      link add name NAME type geneve id 5 ENDS geneve-opt 0102:01:00010203
+geneve-6     46 6 whole -      link add name NAME type geneve id 5 ENDS udp6zerocsumtx udp6zerocsumrx
 ip6gre-zero  46 6 whole gue    link add name NAME type ip6gre ENDS encap gue $encap noencap-udp6-csum
 "
 
