@@ -5,7 +5,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-enum { FRAME_MAX = 2048, PASS = 2, SHOT = 2, SAMPLE_AT = 1000 };
+enum { FRAME_MAX = 2048, PASS = 2, SHOT = 2, NEXT = -1, SAMPLE_AT = 1000 };
 
 /* What is sent: set before the program runs. Where the frame has a GRE sequence number, each gets the next. */
 __u8 frame[FRAME_MAX];
@@ -48,6 +48,13 @@ int sink(struct __sk_buff *ctx)
 		sample_len = len;
 	__sync_fetch_and_add(&count, 1);
 	return SHOT;
+}
+
+/* What a program at tc costs that does nothing. */
+SEC("tc")
+int nothing(struct __sk_buff *ctx)
+{
+	return NEXT;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -2,16 +2,17 @@
 /*
  * Sends frames into a device as if they had arrived there, and counts them at another.
  *
- *	flood sink DEV PIN		count what arrives on DEV and drop it; the counter is pinned as PIN
- *	flood read PIN [FILE]		print the count and start anew; FILE gets one of the frames
- *	flood send DEV COUNT FILE [FILE] send the frame in FILE; prints the nanoseconds it took. A GRE
- *					sequence number in it grows by one. Two of the same form take turns
- *	flood frame FILE LEN SRC DST [LABEL]
- *					write a UDP frame of LEN bytes over IPv4 or IPv6, below an MPLS
- *					label if one is given; MAC addresses left out
+ *	flood nothing DEV PIN		a program that does nothing, as the first of DEV at tc
+ *ingress; where the kernel has tcx its link is pinned as PIN, else it is a filter flood sink DEV
+ *PIN		count what arrives on DEV and drop it; the counter is pinned as PIN flood read PIN
+ *[FILE]		print the count and start anew; FILE gets one of the frames flood send DEV
+ *COUNT FILE [FILE] send the frame in FILE; prints the nanoseconds it took. A GRE sequence number in
+ *it grows by one. Two of the same form take turns flood frame FILE LEN SRC DST [LABEL] write a UDP
+ *frame of LEN bytes over IPv4 or IPv6, below an MPLS label if one is given; MAC addresses left out
  *
- * Frames are injected by live-frame test runs of an XDP program that passes them on: they take the stack's whole way, and
- * nothing but the kernel runs. Frames are counted at tc: an XDP program there would make veth copy every packet.
+ * Frames are injected by live-frame test runs of an XDP program that passes them on: they take the
+ *stack's whole way, and nothing but the kernel runs. Frames are counted at tc: an XDP program there
+ *would make veth copy every packet.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -41,7 +42,8 @@ enum {
 
 static int usage(void)
 {
-	fputs("usage: flood sink DEV PIN | read PIN [FILE] | send DEV COUNT FILE [FILE] | frame FILE LEN SRC DST [LABEL]\n",
+	fputs("usage: flood nothing DEV PIN | sink DEV PIN | read PIN [FILE] | send DEV COUNT FILE "
+	      "[FILE] | frame FILE LEN SRC DST [LABEL]\n",
 	      stderr);
 	return 2;
 }
@@ -52,21 +54,40 @@ static int complain(const char *what, int err)
 	return 1;
 }
 
-static int sink(const char *dev, const char *pin)
+/* A clsact filter of the program. */
+static int filter(unsigned int ifindex, int prog)
 {
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1);
-	LIBBPF_OPTS(bpf_tc_hook, hook, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .attach_point = BPF_TC_INGRESS, .ifindex = ifindex);
+	int err = bpf_tc_hook_create(&hook);
+
+	opts.prog_fd = prog;
+	return err && err != -EEXIST ? err : bpf_tc_attach(&hook, &opts);
+}
+
+static int sink(const char *dev, const char *pin)
+{
 	struct flood_bpf *skel = flood_bpf__open_and_load();
 	int err;
 
-	hook.ifindex = if_nametoindex(dev);
 	if (!skel)
 		return complain("loading", errno);
-	err = bpf_tc_hook_create(&hook);
-	if (err && err != -EEXIST)
-		return complain(dev, err);
-	opts.prog_fd = bpf_program__fd(skel->progs.sink);
-	err = bpf_tc_attach(&hook, &opts) ?: bpf_map__pin(skel->maps.bss, pin);
+	err = filter(if_nametoindex(dev), bpf_program__fd(skel->progs.sink))
+		      ?: bpf_map__pin(skel->maps.bss, pin);
+	return err ? complain(dev, err) : 0;
+}
+
+static int nothing(const char *dev, const char *pin)
+{
+	enum { TCX_INGRESS = 46 };
+	struct flood_bpf *skel = flood_bpf__open_and_load();
+	int prog, link, err;
+
+	if (!skel)
+		return complain("loading", errno);
+	prog = bpf_program__fd(skel->progs.nothing);
+	link = bpf_link_create(prog, if_nametoindex(dev), (enum bpf_attach_type)TCX_INGRESS, NULL);
+	err = link < 0 ? filter(if_nametoindex(dev), prog) : bpf_obj_pin(link, pin);
 	return err ? complain(dev, err) : 0;
 }
 
@@ -286,6 +307,8 @@ static int write_frame(const char *file, const char *length, const char *src, co
 
 int main(int argc, char **argv)
 {
+	if (argc == 4 && !strcmp(argv[1], "nothing"))
+		return nothing(argv[2], argv[3]);
 	if (argc == 4 && !strcmp(argv[1], "sink"))
 		return sink(argv[2], argv[3]);
 	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "read"))
