@@ -270,10 +270,13 @@ __noinline int encap_frame(ctx_t *ctx, const struct tunnel *t, struct cpu_state 
 				      : ctx_redirect_neigh(route.ifindex, &route.hop);
 }
 
-/* The whole of encapsulation, counted. Returns the hook's verdict. */
-static __always_inline int encap(ctx_t *ctx)
+/*
+ * The long way, and the end of packets that the short one refused, for @ret. Apart from that, and
+ * with look-ups of its own, so that it takes no registers there. Returns the hook's verdict.
+ */
+static __noinline int encap_long(ctx_t *ctx, int ret)
 {
-	int verdict = CTX_DROP, ret;
+	int verdict = CTX_DROP;
 	struct cpu_state *state;
 	const struct tunnel *t;
 
@@ -283,11 +286,28 @@ static __always_inline int encap(ctx_t *ctx)
 	state = bpf_map_lookup_elem(&cpu_state, &t->id);
 	if (unlikely(!state))
 		return CTX_DROP;
-	ret = ready_send(ctx, state);
-	if (unlikely(ret == READY_NOT))
+	if (likely(ret == READY_NOT))
+		ret = ready_send_label(ctx, state);
+	if (likely(ret == READY_NOT))
 		ret = t->inner & INNER_ETHERNET ? encap_frame(ctx, t, state, &verdict)
 						: encap_packet(ctx, t, state, &verdict);
 	return likely(ret >= 0) ? ret : drop_count(t->id, ret, verdict);
+}
+
+/* The whole of encapsulation, counted. Returns the hook's verdict. */
+static __always_inline int encap(ctx_t *ctx)
+{
+	__u32 port = ctx->ifindex;
+	const struct tunnel *t = &slots.tunnels[tunnel_slot(port)];
+	struct cpu_state *state;
+	int ret = READY_NOT;
+
+	if (likely(t->port == port)) {
+		state = bpf_map_lookup_elem(&cpu_state, &t->id);
+		if (likely(state))
+			ret = ready_send(ctx, state);
+	}
+	return likely(ret >= 0 && ret != READY_NOT) ? ret : encap_long(ctx, ret);
 }
 
 #endif
