@@ -56,10 +56,10 @@ def ways(scene):
     """The short way (bpf/ready.h) and the long one make the same of a packet, in all that the short
     one knows and next to it."""
     turn = itertools.cycle(itertools.product((1, 64, 255), (True, False), (0, 2, 3, 0xb9, 0xff)))
-    for mode in ("ipip", "sit-any", "gre", "ip6tnl", "ip6gre"):
+    for mode in ("ipip", "mplsip", "sit-any", "gre", "ip6tnl", "ip6gre"):
         tunnels = [tunnel for tunnel in variants(mode) if not tunnel.encap]
         run = Sender(scene, tunnels)
-        for tunnel, kind in itertools.product(tunnels, MODES[mode][2].replace("m", "")):
+        for tunnel, kind in itertools.product(tunnels, MODES[mode][2]):
             for size in few((LEAST[kind], 100, MTU - tunnel.overhead())):
                 ttl, df, tos = next(turn)
                 both_ways(run, tunnel, kind, inner_of(kind, size, tos, ttl, df))
