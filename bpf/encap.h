@@ -96,15 +96,18 @@ static __always_inline int encap_special(ctx_t *ctx, const struct tunnel *t,
  * @verdict may be set to what is to become of the packet instead of being dropped: it is an ICMP
  * error by then.
  */
-static __noinline int encap_packet(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state,
-				   int *verdict)
+__noinline int encap_packet(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state,
+			    int *verdict)
 {
-	struct route_cache *cache = &state->route;
+	struct route_cache *cache;
 	struct inner_packet in;
 	struct route route;
 	__u32 hlen;
 	int err;
 
+	if (!t || !state || !verdict)
+		return REFUSE(push_failed);
+	cache = &state->route;
 	err = inner_read(ctx, &in);
 	if (unlikely(err))
 		return err;
@@ -274,7 +277,7 @@ __noinline int encap_frame(ctx_t *ctx, const struct tunnel *t, struct cpu_state 
  * The long way, and the end of packets that the short one refused, for @ret. Apart from that, and
  * with look-ups of its own, so that it takes no registers there. Returns the hook's verdict.
  */
-static __noinline int encap_long(ctx_t *ctx, int ret)
+__noinline int encap_long(ctx_t *ctx, int ret)
 {
 	int verdict = CTX_DROP;
 	struct cpu_state *state;
