@@ -274,15 +274,18 @@ __noinline int encap_frame(ctx_t *ctx, const struct tunnel *t, struct cpu_state 
 }
 
 /*
- * The long way, and the end of packets that the short one refused, for @ret. Apart from that, and
- * with look-ups of its own, so that it takes no registers there. Returns the hook's verdict.
+ * The long way, and the end of packets that the short one refused, for @ret. It looks up all by
+ * itself, so that nothing of it takes registers there; it is no function of its own, as the kernel
+ * allows but 8 frames. Returns the hook's verdict.
  */
-__noinline int encap_long(ctx_t *ctx, int ret)
+static __always_inline int encap_long(ctx_t *ctx, int ret)
 {
 	int verdict = CTX_DROP;
 	struct cpu_state *state;
 	const struct tunnel *t;
 
+	/* A compiler that knows that it is the same packet would keep what it found before. */
+	asm volatile("" : "+r"(ctx));
 	t = port_tunnel(ctx->ifindex);
 	if (unlikely(!t))
 		return CTX_DROP;
