@@ -34,6 +34,12 @@ static __always_inline int ctx_verdict(int verdict)
 	return verdict == CTX_NEXT ? XDP_PASS : verdict;
 }
 
+/* Packets come by no tunnel's port. */
+static __always_inline __u32 ctx_port(const ctx_t *ctx)
+{
+	return 0;
+}
+
 static __always_inline __u32 ctx_len(ctx_t *ctx)
 {
 	return bpf_xdp_get_buff_len(ctx);
@@ -103,11 +109,9 @@ static __always_inline __be16 ctx_eth_proto(ctx_t *ctx)
  * Whether the frame was sent to the very device, as eth_type_trans() will find, and is one frame:
  * in generic mode packets come that GRO has put together, and tc knows more about those.
  */
-static __always_inline bool ctx_for_us(ctx_t *ctx)
+static __always_inline bool xdp_for_us(ctx_t *ctx, const struct xdp_device *device)
 {
 	const struct ethhdr *eth = ctx_head(ctx, sizeof(*eth));
-	__u32 slot = xdp_device_slot(ctx->ingress_ifindex);
-	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
 
 	return device && eth && device->ifindex == ctx->ingress_ifindex &&
 	       *(const __u32 *)eth->h_dest == *(const __u32 *)device->mac &&

@@ -173,6 +173,22 @@ struct {
 	__type(value, struct xdp_device);
 } xdp_devices SEC(".maps");
 
+/* The CPUs that some device spreads over; as many as there may be. */
+struct {
+	__uint(type, BPF_MAP_TYPE_CPUMAP);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32); /* frames that may wait */
+} cpus SEC(".maps");
+
+/* The same for programs that take packets in several buffers: the kernel lets no map be of both. */
+struct {
+	__uint(type, BPF_MAP_TYPE_CPUMAP);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} cpus_frags SEC(".maps");
+
 /*
  * Tells whether the namespace still lives: its one element is the namespace's loopback device, and
  * the kernel empties a devmap's element when that device goes (dev_map_notification()). Nothing is

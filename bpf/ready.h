@@ -151,7 +151,7 @@ static __noinline int ready_gre_fields(ctx_t *ctx, const struct ready *ready, __
 		field += GRE_FIELD;
 	}
 	if (fields & READY_SEQ) {
-		t = port_tunnel(ctx->ifindex);
+		t = port_tunnel(ctx_port(ctx));
 		if (unlikely(!t))
 			return REFUSE(push_failed);
 		flags |= GRE_SEQ;

@@ -479,10 +479,19 @@ enum device_flags {
 	DEVICE_CHOSEN = DEVICE_MANUAL | DEVICE_XDP | DEVICE_GENERIC | DEVICE_FORWARD,
 };
 
+/* CPUs over which what arrives is spread. */
+enum { CPU_LIST_MAX = 31 };
+
+struct cpu_list {
+	__u16 count; /* 0: none, everything stays where it arrives */
+	__u16 cpus[CPU_LIST_MAX]; /* ascending */
+};
+
 /* An underlay device that the decapsulating program watches; the map `devices` has it under its
  * ifindex. */
 struct device {
 	__u32 flags; /* enum device_flags */
+	struct cpu_list spread;
 };
 
 /*
@@ -494,8 +503,9 @@ struct xdp_device {
 	__u32 frame_max; /* bytes of the longest frame; what is longer was put together by GRO */
 	__u8 mac[6];
 	__u16 flags; /* enum xdp_device_flags */
+	struct cpu_list spread;
 };
-_Static_assert(sizeof(struct xdp_device) == 16, "struct xdp_device is part of the layout");
+_Static_assert(sizeof(struct xdp_device) == 80, "struct xdp_device is part of the layout");
 
 enum xdp_device_flags {
 	XDP_DEVICE_FORWARD = 1 << 0, /* takes part in forwarding */

@@ -38,30 +38,48 @@ static int take_device(struct args *args, const char **dev, struct error *err)
 	return args_end(args, err);
 }
 
-/* `[tc | xdp [native|generic] [forward]]`. Native is what a plain `xdp` means: generic, which takes
- * no work from the stack, is for those who ask for it. */
-static int take_hook(struct args *args, __u32 *flags, struct error *err)
+/* `cpus LIST`: the word is taken. */
+static int take_cpus(struct args *args, struct device *as, struct error *err)
 {
-	*flags = 0;
+	const char *word = args_next(args);
+
+	if (!word)
+		return misuse(err, "cpus: its value is missing, such as 1-3,5");
+	if (!cpu_list_parse(word, &as->spread))
+		return misuse(err,
+			      "cpus: \"%s\" is no list of up to %d ascending CPUs, such as 1-3,5",
+			      word, CPU_LIST_MAX);
+	if (as->flags & DEVICE_FORWARD)
+		return misuse(err, "cpus: with forward, packets stay with the CPU that got them");
+	return 0;
+}
+
+/* `[tc | xdp [native|generic] [forward] [cpus LIST]]`. Native is what a plain `xdp` means: generic,
+ * which takes no work from the stack, is for those who ask for it. */
+static int take_hook(struct args *args, struct device *as, struct error *err)
+{
+	*as = (struct device){};
 	if (!take_word(args, "tc") && take_word(args, "xdp")) {
-		*flags = DEVICE_XDP;
+		as->flags = DEVICE_XDP;
 		if (!take_word(args, "native") && take_word(args, "generic"))
-			*flags |= DEVICE_GENERIC;
+			as->flags |= DEVICE_GENERIC;
 		if (take_word(args, "forward"))
-			*flags |= DEVICE_FORWARD;
+			as->flags |= DEVICE_FORWARD;
+		if (take_word(args, "cpus") && take_cpus(args, as, err))
+			return -EINVAL;
 	}
 	return args_end(args, err);
 }
 
 int device_add(struct model *model, struct args *args, struct error *err)
 {
+	struct device as;
 	const char *dev;
-	__u32 flags;
 	int ret;
 
 	ret = take_name(args, &dev, err);
-	ret = ret ?: take_hook(args, &flags, err);
-	return ret ?: model_attach(model, dev, flags, err);
+	ret = ret ?: take_hook(args, &as, err);
+	return ret ?: model_attach(model, dev, &as, err);
 }
 
 int device_del(struct model *model, struct args *args, struct error *err)

@@ -288,12 +288,15 @@ static int maps_size(const struct tunnel_tc_bpf *skel)
 		skel->maps.peers6,
 		skel->maps.peers_mac,
 	};
-	int err = 0;
+	int err = 0, cpus;
 	size_t i;
 
 	for (i = 0; i < sizeof(by_id) / sizeof(by_id[0]) && !err; i++)
 		err = bpf_map__set_max_entries(by_id[i], state_size());
-	return err;
+	cpus = libbpf_num_possible_cpus();
+	cpus = cpus > 0 ? cpus : 1;
+	err = err ?: bpf_map__set_max_entries(skel->maps.cpus, cpus);
+	return err ?: bpf_map__set_max_entries(skel->maps.cpus_frags, cpus);
 }
 
 static struct tunnel_tc_bpf *programs_load(void)

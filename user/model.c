@@ -197,12 +197,12 @@ static int model_read_maps(const struct state *state, struct model *model, struc
 		return refuse_kernel(err, ret, "reading the devices");
 	for (i = 0; i < found.count && !ret; i++) {
 		__u32 ifindex = ((__u32 *)found.keys)[i];
-		__u32 flags = ((struct device *)found.values)[i].flags;
+		const struct device *device = (struct device *)found.values + i;
 
 		if (!model_link(model, ifindex))
 			model->leftovers = true;
-		else if (flags & DEVICE_MANUAL)
-			ret = model_manual_append(model, ifindex, flags, err);
+		else if (device->flags & DEVICE_MANUAL)
+			ret = model_manual_append(model, ifindex, device, err);
 	}
 	elements_free(&found);
 	/* The kernel hands them out in no order. */
@@ -559,13 +559,6 @@ int model_port_del(struct model *model, const struct port_key *key, struct error
 	return 0;
 }
 
-void device_print(__u32 flags, FILE *out)
-{
-	if (flags & DEVICE_XDP)
-		fprintf(out, " xdp%s%s", flags & DEVICE_GENERIC ? " generic" : "",
-			flags & DEVICE_FORWARD ? " forward" : "");
-}
-
 void port_print(const struct port_entry *entry, FILE *out)
 {
 	fprintf(out, "port %u", ntohs(entry->key.port));
@@ -632,7 +625,7 @@ int model_save(const struct model *model,
 		model_link_name(model, model->manual[i].ifindex, name);
 		fprintf(out, "attach %s", strcmp(name, "dev") ? "" : "dev ");
 		word_print(name, out);
-		device_print(model->manual[i].flags, out);
+		device_print(model->manual[i].flags, &model->manual[i].spread, out);
 		fputc('\n', out);
 	}
 	for (i = 0; i < model->port_count; i++) {

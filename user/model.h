@@ -47,6 +47,7 @@ struct port_entry {
 struct device_entry {
 	__u32 ifindex;
 	__u32 flags; /* DEVICE_CHOSEN */
+	struct cpu_list spread;
 };
 
 /* A mirror in a user's terms. */
@@ -117,13 +118,15 @@ int model_change(struct model *model, struct tunnel_entry *old, const struct tun
 void model_remove(struct model *model, struct tunnel_entry *entry);
 
 /*
- * `xtun attach` and `xtun detach`; in model_devices.c. @flags: of DEVICE_CHOSEN. @xdp: that alone.
+ * `xtun attach` and `xtun detach`; in model_devices.c. @as: with flags of DEVICE_CHOSEN. @xdp: that alone.
  * Refused: what tunnels need, with their names; of a device with XDP, that goes and the rest stays.
  */
-int model_attach(struct model *model, const char *dev, __u32 flags, struct error *err);
+int model_attach(struct model *model, const char *dev, const struct device *as,
+		 struct error *err);
 int model_detach(struct model *model, const char *dev, bool xdp, struct error *err);
 /* Without asking. */
-int model_manual_append(struct model *model, __u32 ifindex, __u32 flags, struct error *err);
+int model_manual_append(struct model *model, __u32 ifindex, const struct device *as,
+			struct error *err);
 
 /* `xtun fou add` and `xtun fou del`. */
 int model_port_add(struct model *model, const struct port_entry *entry, struct error *err);
@@ -133,7 +136,10 @@ int model_port_del(struct model *model, const struct port_key *key, struct error
 struct port_key spec_port(const struct tunnel_spec *spec);
 
 /* Write what `xtun attach` reads behind the name of a device: ` xdp generic`, or nothing. */
-void device_print(__u32 flags, FILE *out);
+void device_print(__u32 flags, const struct cpu_list *spread, FILE *out);
+/* Write CPUs as `1-3,5`, and read them so, ascending. False: no such list. */
+void cpu_list_print(const struct cpu_list *list, FILE *out);
+bool cpu_list_parse(const char *word, struct cpu_list *list);
 
 /* Write a port as `xtun fou add` reads it: `port 5555 gue`. */
 void port_print(const struct port_entry *entry, FILE *out);

@@ -8,7 +8,67 @@
 #include <stdlib.h>
 #include <string.h>
 
-int model_manual_append(struct model *model, __u32 ifindex, __u32 flags, struct error *err)
+void cpu_list_print(const struct cpu_list *list, FILE *out)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < list->count; i = j) {
+		for (j = i + 1; j < list->count && list->cpus[j] == list->cpus[j - 1] + 1; j++)
+			;
+		fprintf(out, "%s%u", i ? "," : "", list->cpus[i]);
+		if (j > i + 1)
+			fprintf(out, "-%u", list->cpus[j - 1]);
+	}
+}
+
+/* A number that begins at *@word, which moves behind it. */
+static bool cpu_parse(const char **word, unsigned int *cpu)
+{
+	const char *at = *word;
+
+	for (*cpu = 0; *at >= '0' && *at <= '9' && *cpu < 10000; at++)
+		*cpu = *cpu * 10 + (*at - '0');
+	if (at == *word || *cpu >= 10000)
+		return false;
+	*word = at;
+	return true;
+}
+
+bool cpu_list_parse(const char *word, struct cpu_list *list)
+{
+	unsigned int first, last;
+
+	*list = (struct cpu_list){};
+	do {
+		if (!cpu_parse(&word, &first))
+			return false;
+		last = first;
+		if (*word == '-' && (word++, !cpu_parse(&word, &last)))
+			return false;
+		if (last < first || (list->count && first <= list->cpus[list->count - 1]))
+			return false;
+		if (last - first >= (unsigned int)CPU_LIST_MAX - list->count)
+			return false;
+		for (; first <= last; first++)
+			list->cpus[list->count++] = first;
+	} while (*word == ',' && *++word);
+	return !*word && word[-1] != ',';
+}
+
+void device_print(__u32 flags, const struct cpu_list *spread, FILE *out)
+{
+	if (!(flags & DEVICE_XDP))
+		return;
+	fprintf(out, " xdp%s%s", flags & DEVICE_GENERIC ? " generic" : "",
+		flags & DEVICE_FORWARD ? " forward" : "");
+	if (!spread->count)
+		return;
+	fputs(" cpus ", out);
+	cpu_list_print(spread, out);
+}
+
+int model_manual_append(struct model *model, __u32 ifindex, const struct device *as,
+			struct error *err)
 {
 	struct device_entry *manual =
 		realloc(model->manual, (model->manual_count + 1) * sizeof(*manual));
@@ -17,7 +77,8 @@ int model_manual_append(struct model *model, __u32 ifindex, __u32 flags, struct 
 		return refuse_kernel(err, -ENOMEM, "adding a device");
 	model->manual = manual;
 	manual[model->manual_count++] =
-		(struct device_entry){ ifindex, (flags | DEVICE_MANUAL) & DEVICE_CHOSEN };
+		(struct device_entry){ ifindex, (as->flags | DEVICE_MANUAL) & DEVICE_CHOSEN,
+				       as->spread };
 	return 0;
 }
 
@@ -31,7 +92,7 @@ static struct device_entry *manual_find(struct model *model, __u32 ifindex)
 	return NULL;
 }
 
-int model_attach(struct model *model, const char *dev, __u32 flags, struct error *err)
+int model_attach(struct model *model, const char *dev, const struct device *as, struct error *err)
 {
 	const struct link *link = model_link_named(model, dev);
 	struct device_entry *found = link ? manual_find(model, link->ifindex) : NULL;
@@ -43,19 +104,20 @@ int model_attach(struct model *model, const char *dev, __u32 flags, struct error
 			      "%s is not an Ethernet device; xtun cannot receive tunnels on it",
 			      dev);
 	/* What is at tc alone may get XDP besides. */
-	if (found && !(flags & ~found->flags & DEVICE_XDP))
+	if (found && !(as->flags & ~found->flags & DEVICE_XDP))
 		return refuse(err, -EEXIST, "%s is attached already; `xtun detach` it first", dev);
-	if (flags & DEVICE_XDP && model_owns(model, link->ifindex))
+	if (as->flags & DEVICE_XDP && model_owns(model, link->ifindex))
 		return refuse(err, -EOPNOTSUPP,
 			      "xdp: %s carries a tunnel; XDP is for the devices under tunnels",
 			      dev);
 	if (!(link->flags & IFF_UP) && !model->quiet)
 		warn("%s is down; nothing is received until it is up", dev);
 	if (found) {
-		found->flags |= flags;
+		found->flags |= as->flags;
+		found->spread = as->spread;
 		return 0;
 	}
-	return model_manual_append(model, link->ifindex, flags, err);
+	return model_manual_append(model, link->ifindex, as, err);
 }
 
 /* Sets of families, by enum family: in which the host has addresses on a device. */
@@ -126,6 +188,7 @@ int model_detach(struct model *model, const char *dev, bool xdp, struct error *e
 			      dev, used ? ":" : "", users);
 	if (xdp) {
 		found->flags = DEVICE_MANUAL;
+		found->spread.count = 0;
 		return 0;
 	}
 	if (used && !(found->flags & DEVICE_XDP))

@@ -286,12 +286,26 @@ static void device_text(const struct options *options, const char *name,
 	if (xdp_mode(device->flags))
 		printf(" xdp %s%s", xdp_mode(device->flags),
 		       device->flags & DEVICE_FORWARD ? " forward" : "");
+	if (device->spread.count) {
+		fputs(" cpus ", stdout);
+		cpu_list_print(&device->spread, stdout);
+	}
 	printf(" %s", device->flags & DEVICE_MANUAL ? "manual" : "auto");
 	for (i = 0; i < json_array_size(names); i++)
 		printf("%s%s", i ? " " : " tunnels ", json_string_value(json_array_get(names, i)));
 	putchar('\n');
 	if (options->details)
 		printf("    %s\n", xdp_why(device->flags));
+}
+
+static json_t *cpus_json(const struct cpu_list *list)
+{
+	json_t *json = json_array();
+	unsigned int i;
+
+	for (i = 0; i < list->count; i++)
+		json_array_append_new(json, json_integer(list->cpus[i]));
+	return json;
 }
 
 static json_t *device_json(const struct options *options, const char *name,
@@ -305,6 +319,8 @@ static json_t *device_json(const struct options *options, const char *name,
 	if (device->flags & DEVICE_XDP) {
 		json_object_set_new(json, "frags", json_boolean(device->flags & DEVICE_FRAGS));
 		json_object_set_new(json, "forward", json_boolean(device->flags & DEVICE_FORWARD));
+		if (device->spread.count)
+			json_object_set_new(json, "cpus", cpus_json(&device->spread));
 	}
 	if (options->details)
 		json_object_set_new(json, "why", json_string(xdp_why(device->flags)));

@@ -121,3 +121,24 @@ int sysctl_port_range(__u16 *low, __u16 *high)
 	*high = to;
 	return 0;
 }
+
+bool cpu_online(unsigned int cpu)
+{
+	FILE *file = fopen("/sys/devices/system/cpu/online", "re");
+	unsigned int first, last;
+	bool online = false;
+	int separator = ',';
+
+	/* `0-3,5`. Where nobody tells, the kernel will. */
+	if (!file)
+		return true;
+	while (separator == ',' && fscanf(file, "%u", &first) == 1) {
+		last = first;
+		separator = fgetc(file);
+		if (separator == '-' && fscanf(file, "%u", &last) == 1)
+			separator = fgetc(file);
+		online |= cpu >= first && cpu <= last;
+	}
+	fclose(file);
+	return online;
+}

@@ -23,4 +23,7 @@ bool sysctl_forwarding(const char *name);
 /* net.ipv4.ip_local_port_range. */
 int sysctl_port_range(__u16 *low, __u16 *high);
 
+/* Whether a CPU runs. */
+bool cpu_online(unsigned int cpu);
+
 #endif

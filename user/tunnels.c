@@ -19,7 +19,7 @@ static const char *const map_names[] = {
 	"sequences",      "cpu_state",       "drops",      "path_mtus", "config",
 	"devices",        "canary",          "peers4",     "peers6",    "xdp_devices",
 	"mirrors",        "mirror_counters", "sessions",   "peers_mac", "fdb",
-	"geneve_options",
+	"geneve_options", "cpus",            "cpus_frags",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_COUNT, "a map without a name");
 
@@ -335,6 +335,42 @@ int xdp_devices_delete(const struct maps *maps, __u32 ifindex)
 	if (err || now.ifindex != ifindex)
 		return err;
 	return bpf_map_update_elem(maps->xdp_devices, &slot, &none, BPF_ANY);
+}
+
+static int cpu_put(int map, __u32 cpu)
+{
+	enum { WAITING = 2048 };
+	__u32 size = WAITING, now;
+
+	/* Who is there already stays, with what is waiting. */
+	if (!bpf_map_lookup_elem(map, &cpu, &now) && now)
+		return 0;
+	return bpf_map_update_elem(map, &cpu, &size, BPF_ANY);
+}
+
+int cpus_put(const struct maps *maps, __u32 cpu)
+{
+	return cpu_put(maps->cpus, cpu) ?: cpu_put(maps->cpus_frags, cpu);
+}
+
+static void cpu_delete(int map, __u32 cpu)
+{
+	__u32 now;
+
+	if (!bpf_map_lookup_elem(map, &cpu, &now) && now)
+		bpf_map_delete_elem(map, &cpu);
+}
+
+void cpus_keep(const struct maps *maps, bool (*wanted)(__u32 cpu, void *data), void *data)
+{
+	int count = libbpf_num_possible_cpus(), cpu;
+
+	for (cpu = 0; cpu < count; cpu++) {
+		if (wanted(cpu, data))
+			continue;
+		cpu_delete(maps->cpus, cpu);
+		cpu_delete(maps->cpus_frags, cpu);
+	}
 }
 
 int mirrors_read(const struct maps *maps, struct elements *out)

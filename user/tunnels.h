@@ -7,6 +7,7 @@
 #ifndef XTUN_TUNNELS_H
 #define XTUN_TUNNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "mirror.h"
@@ -17,7 +18,7 @@
 struct maps {
 	int tunnels, endpoints4, endpoints6, slots, ports, sequences, cpu_state, drops, path_mtus,
 		config, devices, canary, peers4, peers6, xdp_devices, mirrors, mirror_counters,
-		sessions, peers_mac, fdb, geneve_options;
+		sessions, peers_mac, fdb, geneve_options, cpus, cpus_frags;
 };
 
 enum { MAP_COUNT = sizeof(struct maps) / sizeof(int) };
@@ -98,6 +99,11 @@ int devices_delete(const struct maps *maps, __u32 ifindex);
 int xdp_devices_put(const struct maps *maps, const struct xdp_device *device);
 /* Absent is fine. */
 int xdp_devices_delete(const struct maps *maps, __u32 ifindex);
+
+/* Have a thread on CPU @cpu take packets over; -ENODEV: there is no such CPU. And on none but those
+ * for which @wanted says yes. */
+int cpus_put(const struct maps *maps, __u32 cpu);
+void cpus_keep(const struct maps *maps, bool (*wanted)(__u32 cpu, void *data), void *data);
 
 /* Keys __u32 (id), values struct mirror. */
 int mirrors_read(const struct maps *maps, struct elements *out);

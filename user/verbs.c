@@ -135,10 +135,11 @@ static const struct verb verbs[] = {
 	  .show = mirror_show,
 	  .help = "show mirrors; with -s their counters" },
 	{ .object = "attach",
-	  .synopsis = "[dev] DEV [tc | xdp [native|generic] [forward]]",
+	  .synopsis = "[dev] DEV [tc | xdp [native|generic] [forward] [cpus LIST]]",
 	  .edit = device_add,
 	  .help = "receive tunnels on a device that no tunnel's `dev` or route names; xdp: "
-		  "before the stack sees them; forward: without it" },
+		  "before the stack sees them; forward: without it; cpus: spread over these, a "
+		  "flow on each" },
 	{ .object = "detach",
 	  .synopsis = "[dev] DEV [tc | xdp]",
 	  .edit = device_del,

@@ -17,6 +17,7 @@ struct watch {
 	struct watched {
 		__u32 ifindex;
 		__u32 flags; /* of DEVICE_CHOSEN */
+		struct cpu_list spread;
 	} * devices;
 	size_t count;
 };
@@ -30,7 +31,7 @@ static void watch_add(struct watch *watch, __u32 ifindex, __u32 flags)
 			watch->devices[i].flags |= flags;
 			return;
 		}
-	watch->devices[watch->count++] = (struct watched){ ifindex, flags };
+	watch->devices[watch->count++] = (struct watched){ .ifindex = ifindex, .flags = flags };
 }
 
 /* Whether a device exists: it did when @want was read, or is one of the tunnels made since. */
@@ -80,8 +81,11 @@ static int watch_fill(struct watch *watch, const struct model *want, struct erro
 		return refuse_kernel(err, -ENOMEM, "listing the devices");
 	for (i = 0; i < want->count; i++)
 		anywhere[want->tunnels[i].record.family] |= !want->tunnels[i].record.link;
-	for (i = 0; i < want->manual_count; i++)
+	/* Each is another one. */
+	for (i = 0; i < want->manual_count; i++) {
 		watch_add(watch, want->manual[i].ifindex, want->manual[i].flags);
+		watch->devices[i].spread = want->manual[i].spread;
+	}
 	if (anywhere[FAMILY_IPV4])
 		ret = watch_addressed(watch, want, AF_INET, err);
 	if (!ret && anywhere[FAMILY_IPV6])
@@ -138,7 +142,8 @@ static int forwarding_on(const struct link *link, struct error *err)
 static int watch_start(struct state *state, const struct model *want, const struct watched *device,
 		       __u32 known, struct error *err)
 {
-	struct device value = { .flags = device->flags | (known & ~DEVICE_CHOSEN) };
+	struct device value = { .flags = device->flags | (known & ~DEVICE_CHOSEN),
+				.spread = device->spread };
 	const struct link *link = model_link(want, device->ifindex);
 	char name[IFNAMSIZ];
 	int ret;
@@ -168,7 +173,7 @@ static int watch_start(struct state *state, const struct model *want, const stru
 	/* Also where XDP is refused: filters are to be found again. */
 	ret = devices_put(&state->maps, device->ifindex, &value);
 	if (!ret && link && value.flags & DEVICE_XDP) {
-		ret = xdp_attach(state, link, &value.flags, err);
+		ret = xdp_attach(state, link, &value, err);
 		if (ret)
 			return ret;
 		ret = devices_put(&state->maps, device->ifindex, &value);
@@ -191,6 +196,18 @@ static int watch_stop(struct state *state, const struct model *want, __u32 ifind
 	qdisc_release(state, ifindex, flags, QDISC_OF_DEVICE);
 	ret = devices_delete(&state->maps, ifindex);
 	return ret ? refuse_kernel(err, ret, "forgetting a device") : 0;
+}
+
+static bool watch_spreads(__u32 cpu, void *data)
+{
+	const struct watch *watch = data;
+	size_t i, j;
+
+	for (i = 0; i < watch->count; i++)
+		for (j = 0; j < watch->devices[i].spread.count; j++)
+			if (watch->devices[i].spread.cpus[j] == cpu)
+				return true;
+	return false;
 }
 
 static bool watch_has_xdp(const struct watch *watch)
@@ -237,6 +254,8 @@ int watch_apply(struct state *state, const struct model *want, struct error *err
 	}
 	if (!ret && !watch_has_xdp(&watch))
 		xdp_programs_remove(state);
+	if (!ret)
+		cpus_keep(&state->maps, watch_spreads, &watch);
 	elements_free(&now);
 	free(watch.devices);
 	return ret;

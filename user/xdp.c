@@ -10,6 +10,7 @@
 
 #include "attach.h"
 #include "ethtool.h"
+#include "sysctl.h"
 #include "wire.h"
 
 #define LINK_XDP "xdp-"
@@ -119,25 +120,48 @@ static int program_attach(struct state *state, const struct link *link, __u32 *f
 	return ret;
 }
 
-/* The map's entry stands before the program runs, and the other half of the way before that. */
-int xdp_attach(struct state *state, const struct link *link, __u32 *flags, struct error *err)
+/* Threads on the CPUs of @spread. The kernel would make one on a CPU that is off, and it would never
+ * run. */
+static int spread_prepare(struct state *state, const struct cpu_list *spread, struct error *err)
 {
-	struct xdp_device device = { .ifindex = link->ifindex, .frame_max = ~0u };
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < spread->count; i++) {
+		ret = cpu_online(spread->cpus[i]) ? cpus_put(&state->maps, spread->cpus[i])
+						  : -ENODEV;
+		if (ret == -ENODEV || ret == -E2BIG)
+			return refuse(err, ret, "cpus: there is no CPU %u, or it is off",
+				      spread->cpus[i]);
+		if (ret)
+			return refuse_kernel(err, ret, "cpus: making room on CPU %u",
+					     spread->cpus[i]);
+	}
+	return 0;
+}
+
+/* The map's entry stands before the program runs, and the other half of the way before that. */
+int xdp_attach(struct state *state, const struct link *link, struct device *as, struct error *err)
+{
+	struct xdp_device device = { .ifindex = link->ifindex, .frame_max = ~0u, .spread = as->spread };
 	link_name name;
 	int ret;
 
 	memcpy(device.mac, link->mac, sizeof(device.mac));
-	if (*flags & DEVICE_FORWARD)
+	if (as->flags & DEVICE_FORWARD)
 		device.flags |= XDP_DEVICE_FORWARD;
 	if (ethtool_virtual(link->name))
 		device.flags |= XDP_DEVICE_PARTIAL;
-	if (*flags & DEVICE_GENERIC)
+	if (as->flags & DEVICE_GENERIC)
 		device.frame_max = WIRE_ETH_HLEN + link->mtu;
 	if (!link_alive(state, name_of(name, link->ifindex))) {
 		ret = vacant(link, err);
 		if (ret)
 			return ret;
 	}
+	ret = spread_prepare(state, &as->spread, err);
+	if (ret)
+		return ret;
 	ret = xdp_devices_put(&state->maps, &device);
 	if (ret == -EADDRINUSE)
 		return refuse(
@@ -147,8 +171,8 @@ int xdp_attach(struct state *state, const struct link *link, __u32 *flags, struc
 			link->name, link->ifindex, XDP_DEVICES);
 	if (ret)
 		return refuse_kernel(err, ret, "%s: storing what XDP needs to know", link->name);
-	ret = handoff_attach(state, link->ifindex, link->name, *flags, err);
-	return ret ?: program_attach(state, link, flags, err);
+	ret = handoff_attach(state, link->ifindex, link->name, as->flags, err);
+	return ret ?: program_attach(state, link, &as->flags, err);
 }
 
 int xdp_detach(struct state *state, __u32 ifindex, const char *device, __u32 flags,

@@ -11,9 +11,10 @@
 
 /*
  * Attach to @link, where tc is attached already, or bring up to date what the program knows of it.
- * @flags: those of its struct device, with DEVICE_FRAGS added where the driver has that.
+ * @as: its struct device, to which DEVICE_FRAGS is added where the driver has that.
  */
-int xdp_attach(struct state *state, const struct link *link, __u32 *flags, struct error *err);
+int xdp_attach(struct state *state, const struct link *link, struct device *as,
+	       struct error *err);
 
 /* XDP first, then tc: what XDP has let through until then is still taken over. Absent is fine. */
 int xdp_detach(struct state *state, __u32 ifindex, const char *name, __u32 flags,

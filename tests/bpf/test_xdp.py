@@ -22,7 +22,7 @@ SEED = 5
 PASS = 2
 MAGIC = 0x7874756e
 # What the verifier may walk, as in test_load.
-BUDGET = {"xdp": 60000, "xdp_frags": 60000}
+BUDGET = {"xdp": 100000, "xdp_frags": 100000}
 
 
 class Both:

@@ -5,6 +5,7 @@
 xdp.py hold NETNS DEV SECONDS          a packet socket on DEV that holds a clone of each packet
 xdp.py arrive NETNS PORT SECONDS       the devices where datagrams to PORT arrive, and how many
 xdp.py send NETNS ADDRESS PORT SECONDS as many datagrams as there is time for
+xdp.py flows NETNS ADDRESS FLOWS COUNT  COUNT datagrams from each of so many ports
 """
 
 import collections
@@ -50,5 +51,16 @@ def send(netns, address, port, seconds):
         time.sleep(0.0002)
 
 
-VERBS = {"hold": hold, "arrive": arrive, "send": send}
+def flows(netns, address, count, packets):
+    host = Host(netns)
+    for flow in range(int(count)):
+        sock = host.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind(("0.0.0.0", 20000 + flow))
+        for _ in range(int(packets)):
+            sock.sendto(b"inner", (address, 7777))
+            time.sleep(0.0002)
+        sock.close()
+
+
+VERBS = {"hold": hold, "arrive": arrive, "send": send, "flows": flows}
 VERBS[sys.argv[1]](*sys.argv[2:])
