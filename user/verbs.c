@@ -137,9 +137,8 @@ static const struct verb verbs[] = {
 	{ .object = "attach",
 	  .synopsis = "[dev] DEV [tc | xdp [native|generic] [forward] [cpus LIST]]",
 	  .edit = device_add,
-	  .help = "receive tunnels on a device that no tunnel's `dev` or route names; xdp: "
-		  "before the stack sees them; forward: without it; cpus: spread over these, a "
-		  "flow on each" },
+	  .help = "receive tunnels on a device; xdp: before the stack; forward: without it; "
+		  "cpus: spread by inner flow" },
 	{ .object = "detach",
 	  .synopsis = "[dev] DEV [tc | xdp]",
 	  .edit = device_del,

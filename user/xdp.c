@@ -41,6 +41,12 @@ static int vacant(const struct link *link, struct error *err)
 		bpf_obj_get_info_by_fd(fd, &info, &len);
 		close(fd);
 	}
+	if (!strcmp(info.name, "xdp_dispatcher"))
+		return refuse(err, -EBUSY,
+			      "%s: libxdp's dispatcher (\"%s\", id %u) is there with programs of "
+			      "others, whom xtun does not join; take them away with `xdp-loader "
+			      "unload %s --all`, or stay with tc alone",
+			      link->name, info.name, id, link->name);
 	return refuse(
 		err, -EBUSY,
 		"%s: the XDP program \"%s\" (id %u) is there already; take it away with `ip link "
