@@ -33,6 +33,12 @@ static __always_inline int ctx_verdict(int verdict)
 	return verdict == CTX_NEXT ? -1 : verdict;
 }
 
+/* The device at which the program runs. */
+static __always_inline __u32 ctx_port(const ctx_t *ctx)
+{
+	return ctx->ifindex;
+}
+
 /* The packet's bytes as the hook counts them, the Ethernet header included. */
 static __always_inline __u32 ctx_len(const ctx_t *ctx)
 {

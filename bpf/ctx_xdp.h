@@ -34,6 +34,12 @@ static __always_inline int ctx_verdict(int verdict)
 	return verdict == CTX_NEXT ? XDP_PASS : verdict;
 }
 
+/* Packets come by no tunnel's port. */
+static __always_inline __u32 ctx_port(const ctx_t *ctx)
+{
+	return 0;
+}
+
 static __always_inline __u32 ctx_len(ctx_t *ctx)
 {
 	return bpf_xdp_get_buff_len(ctx);

@@ -96,15 +96,18 @@ static __always_inline int encap_special(ctx_t *ctx, const struct tunnel *t,
  * @verdict may be set to what is to become of the packet instead of being dropped: it is an ICMP
  * error by then.
  */
-static __noinline int encap_packet(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state,
-				   int *verdict)
+__noinline int encap_packet(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state,
+			    int *verdict)
 {
-	struct route_cache *cache = &state->route;
+	struct route_cache *cache;
 	struct inner_packet in;
 	struct route route;
 	__u32 hlen;
 	int err;
 
+	if (!t || !state || !verdict)
+		return REFUSE(push_failed);
+	cache = &state->route;
 	err = inner_read(ctx, &in);
 	if (unlikely(err))
 		return err;
@@ -270,24 +273,47 @@ __noinline int encap_frame(ctx_t *ctx, const struct tunnel *t, struct cpu_state 
 				      : ctx_redirect_neigh(route.ifindex, &route.hop);
 }
 
-/* The whole of encapsulation, counted. Returns the hook's verdict. */
-static __always_inline int encap(ctx_t *ctx)
+/*
+ * The long way, and the end of packets that the short one refused, for @ret. It looks up all by
+ * itself, so that nothing of it takes registers there; it is no function of its own, as the kernel
+ * allows but 8 frames. Returns the hook's verdict.
+ */
+static __always_inline int encap_long(ctx_t *ctx, int ret)
 {
-	int verdict = CTX_DROP, ret;
+	int verdict = CTX_DROP;
 	struct cpu_state *state;
 	const struct tunnel *t;
 
+	/* A compiler that knows that it is the same packet would keep what it found before. */
+	asm volatile("" : "+r"(ctx));
 	t = port_tunnel(ctx->ifindex);
 	if (unlikely(!t))
 		return CTX_DROP;
 	state = bpf_map_lookup_elem(&cpu_state, &t->id);
 	if (unlikely(!state))
 		return CTX_DROP;
-	ret = ready_send(ctx, state);
-	if (unlikely(ret == READY_NOT))
+	if (likely(ret == READY_NOT))
+		ret = ready_send_label(ctx, state);
+	if (likely(ret == READY_NOT))
 		ret = t->inner & INNER_ETHERNET ? encap_frame(ctx, t, state, &verdict)
 						: encap_packet(ctx, t, state, &verdict);
 	return likely(ret >= 0) ? ret : drop_count(t->id, ret, verdict);
+}
+
+/* The whole of encapsulation, counted. Returns the hook's verdict. */
+static __always_inline int encap(ctx_t *ctx)
+{
+	__u32 port = ctx->ifindex;
+	const struct tunnel *t = &slots.tunnels[tunnel_slot(port)];
+	struct cpu_state *state;
+	int ret = READY_NOT;
+
+	if (likely(t->port == port)) {
+		state = bpf_map_lookup_elem(&cpu_state, &t->id);
+		if (likely(state))
+			ret = ready_send(ctx, state);
+	}
+	return likely(ret >= 0 && ret != READY_NOT) ? ret : encap_long(ctx, ret);
 }
 
 #endif

@@ -58,9 +58,9 @@ static __always_inline void ready_make4(const struct tunnel *t, struct cpu_state
 	ready_kind4(t, &ready->ipv4, INNER_IPV4, sum);
 	ready_kind4(t, &ready->ipv6, INNER_IPV6, sum);
 	ready_kind4(t, &ready->mpls, INNER_MPLS, sum);
+	ready->addresses = cache->source.v4 | (__u64)cache->remote.v4 << 32;
 	if (!(t->flags & TUNNEL_DF))
-		ready->how |= READY_ID | (t->flags & TUNNEL_IGNORE_DF ? 0 : READY_DF_INNER);
-	ready->how |= READY_IPV4;
+		ready->inherit |= READY_ID | (t->flags & TUNNEL_IGNORE_DF ? 0 : READY_DF_INNER);
 }
 
 static __always_inline void ready_kind6(const struct tunnel *t, struct ready_kind *ready,
@@ -78,13 +78,12 @@ static __always_inline void ready_make6(const struct tunnel *t, struct cpu_state
 	ready_kind6(t, &ready->ipv6, INNER_IPV6);
 	ready->mpls.ttl_proto = 0;
 	if (!t->flowlabel)
-		ready->how |= READY_FLOW;
+		ready->inherit |= READY_FLOW;
 	if (t->flags & TUNNEL_FLOWLABEL_INHERIT)
-		ready->how |= READY_FLOW | READY_FLOW_INNER;
+		ready->inherit |= READY_FLOW | READY_FLOW_INNER;
 	if (t->flags & TUNNEL_ENCAP_LIMIT)
-		ready->how |= READY_LIMIT;
+		ready->fields |= READY_LIMIT;
 	ready->limit = t->encap_limit;
-	ready->how |= READY_IPV6;
 }
 
 /* Prepare @state for the packets after one whose route was found and remembered. */
@@ -93,18 +92,17 @@ static __noinline void ready_make(const struct tunnel *t, struct cpu_state *stat
 	struct route_cache *cache = &state->route;
 	struct ready *ready = &state->ready;
 
-	ready->how = 0;
+	ready->fields = ready->inherit = 0;
 	ready->room = cache->mtu > t->hlen ? cache->mtu - t->hlen : 0;
 	if (t->payload == PAYLOAD_GRE)
-		ready->how |= READY_GRE | (t->flags & TUNNEL_OKEY ? READY_KEY : 0) |
-			      (t->flags & TUNNEL_OCSUM ? READY_CSUM : 0) |
-			      (t->flags & TUNNEL_OSEQ ? READY_SEQ : 0);
+		ready->fields |= READY_GRE | (t->flags & TUNNEL_OKEY ? READY_KEY : 0) |
+				 (t->flags & TUNNEL_OCSUM ? READY_CSUM : 0) |
+				 (t->flags & TUNNEL_OSEQ ? READY_SEQ : 0);
 	if (!t->ttl)
-		ready->how |= READY_TTL;
+		ready->inherit |= READY_TTL;
 	if (t->flags & TUNNEL_TOS_INHERIT)
-		ready->how |= READY_DSCP;
+		ready->inherit |= READY_DSCP;
 	ready->okey = t->okey;
-	ready->id = t->id;
 	ready->room_flags = t->room_flags;
 	ready->hlen = t->hlen;
 	ready->dscp = cache->tos;
@@ -112,7 +110,7 @@ static __noinline void ready_make(const struct tunnel *t, struct cpu_state *stat
 		ready_make4(t, state);
 	else
 		ready_make6(t, state);
-	cache->ready = 1;
+	cache->ready = t->family == FAMILY_IPV4 ? READY_IPV4 : READY_IPV6;
 }
 
 /* Write the Ethernet header at @to. */
@@ -132,45 +130,49 @@ static __always_inline void ready_ethernet(void *to, const struct route_cache *c
  */
 static __noinline int ready_gre_fields(ctx_t *ctx, const struct ready *ready, __be16 eth_proto)
 {
-	const __u16 how = ready->how;
-	__u32 hlen = GRE_HLEN + (how & READY_CSUM ? GRE_FIELD : 0) +
-		     (how & READY_KEY ? GRE_FIELD : 0) + (how & READY_SEQ ? GRE_FIELD : 0);
+	const __u8 fields = ready->fields;
+	const struct tunnel *t;
+	__u32 hlen = GRE_HLEN + (fields & READY_CSUM ? GRE_FIELD : 0) +
+		     (fields & READY_KEY ? GRE_FIELD : 0) + (fields & READY_SEQ ? GRE_FIELD : 0);
 	__u32 inner_at = WIRE_ETH_HLEN + ready->hlen, at = inner_at - hlen;
 	void *gre = ctx_at(ctx, at, GRE_HLEN + 3 * GRE_FIELD), *field = gre + GRE_HLEN;
 	__u16 flags = 0;
 
 	if (unlikely(!gre))
 		return REFUSE(push_failed);
-	if (how & READY_CSUM) {
+	if (fields & READY_CSUM) {
 		flags |= GRE_CSUM;
 		*(__be32 *)field = 0;
 		field += GRE_FIELD;
 	}
-	if (how & READY_KEY) {
+	if (fields & READY_KEY) {
 		flags |= GRE_KEY;
 		*(__be32 *)field = ready->okey;
 		field += GRE_FIELD;
 	}
-	if (how & READY_SEQ) {
+	if (fields & READY_SEQ) {
+		t = port_tunnel(ctx_port(ctx));
+		if (unlikely(!t))
+			return REFUSE(push_failed);
 		flags |= GRE_SEQ;
-		*(__be32 *)field = bpf_htonl(gre_sequence_next(ready->id));
+		*(__be32 *)field = bpf_htonl(gre_sequence_next(t->id));
 	}
 	*(__be16 *)gre = bpf_htons(flags);
 	*(__be16 *)(gre + 2) = eth_proto;
-	return how & READY_CSUM ? gre_finish(ctx, at, inner_at, gre_kind(eth_proto)) : 0;
+	return fields & READY_CSUM ? gre_finish(ctx, at, inner_at, gre_kind(eth_proto)) : 0;
 }
 
 /* Write the GRE header at @gre. Returns 0 or a refusal. */
 static __always_inline int ready_gre(ctx_t *ctx, const struct ready *ready, __be16 *gre,
 				     __be16 eth_proto)
 {
-	if (CTX_PER_SEGMENT && unlikely(ready->how & (READY_CSUM | READY_SEQ)))
+	if (CTX_PER_SEGMENT && unlikely(ready->fields & (READY_CSUM | READY_SEQ)))
 		return ready_gre_fields(ctx, ready, eth_proto);
 	if (unlikely((void *)(gre + 2) > ctx_end(ctx)))
 		return REFUSE(push_failed);
 	gre[0] = 0;
 	gre[1] = eth_proto;
-	if (!(ready->how & READY_KEY))
+	if (!(ready->fields & READY_KEY))
 		return 0;
 	if (unlikely((void *)(gre + 4) > ctx_end(ctx)))
 		return REFUSE(push_failed);
@@ -180,12 +182,12 @@ static __always_inline int ready_gre(ctx_t *ctx, const struct ready *ready, __be
 }
 
 /*
- * Write the outer headers, which begin with @head and @tail, the source address in it, into the
- * room that was made for them. From here on the packet is changed: there is no way back but to drop
- * it. Returns 0 or a refusal.
+ * Write the outer headers, IPv4's with @head and @third before the addresses, into the room that
+ * was made for them. From here on the packet is changed: there is no way back but to drop it.
+ * Returns 0 or a refusal.
  */
 static __always_inline int ready_write(ctx_t *ctx, const struct cpu_state *state, __u64 head,
-				       __u64 tail, __be16 eth_proto)
+				       __u32 third, __be16 eth_proto)
 {
 	const struct ready *ready = &state->ready;
 	void *to = ctx_begin(ctx);
@@ -194,9 +196,9 @@ static __always_inline int ready_write(ctx_t *ctx, const struct cpu_state *state
 		return REFUSE(push_failed);
 	ready_ethernet(to, &state->route);
 	*(__u64 *)(to + 14) = head;
-	*(__u64 *)(to + 22) = tail;
-	*(__be32 *)(to + 30) = state->route.remote.v4;
-	if (likely(!(ready->how & READY_GRE)))
+	*(__u32 *)(to + 22) = third;
+	*(__u64 *)(to + 26) = ready->addresses;
+	if (likely(ready->hlen == IPV4_HLEN))
 		return 0;
 	return ready_gre(ctx, ready, to + WIRE_ETH_HLEN + IPV4_HLEN, eth_proto);
 }
@@ -256,14 +258,12 @@ static __always_inline __u8 ready_ttl(const struct ready_inner *in)
 		       : ((const struct ipv6hdr *)in->ip)->hop_limit;
 }
 
-/* The rest of the IPv4 header but for the destination: @third has TTL and protocol, @sum is that of
- * all. */
-static __always_inline __u64 ready4_tail(const struct cpu_state *state, __u32 third, __u32 sum)
+/* The word of the IPv4 header with the checksum; @ttl_proto is the rest of it, @sum that of all. */
+static __always_inline __u32 ready_third(__u32 ttl_proto, __u32 sum)
 {
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum += sum >> 16;
-	third |= ~sum << 16;
-	return third | (__u64)state->route.source.v4 << 32;
+	return ttl_proto | ~sum << 16;
 }
 
 /* Carry a packet over IPv4. Returns the hook's verdict, a refusal, or READY_NOT. */
@@ -273,7 +273,7 @@ static __always_inline int ready4_send(ctx_t *ctx, struct cpu_state *state)
 	struct ready_inner in;
 	__u32 len, sum, third;
 	__be16 tot_len;
-	__u64 head, tail;
+	__u64 head;
 	__u8 ecn;
 	int ret;
 
@@ -296,20 +296,20 @@ static __always_inline int ready4_send(ctx_t *ctx, struct cpu_state *state)
 		head |= (__u32)ecn << 8;
 		sum += (__u32)ecn << 8;
 	}
-	if (ready->how & READY_INHERIT) {
+	if (ready->inherit) {
 		/* The route is the one for this TOS. */
-		if (ready->how & READY_DSCP && unlikely((in.tos & ~ECN_MASK) != ready->dscp))
+		if (ready->inherit & READY_DSCP && unlikely((in.tos & ~ECN_MASK) != ready->dscp))
 			return READY_NOT;
-		if (ready->how & READY_TTL) {
+		if (ready->inherit & READY_TTL) {
 			__u8 ttl = ready_ttl(&in);
 
 			third |= ttl;
 			sum += ttl;
 		}
-		if (ready->how & READY_ID) {
+		if (ready->inherit & READY_ID) {
 			__be16 df = 0, id = 0;
 
-			if (ready->how & READY_DF_INNER && in.kind == &ready->ipv4)
+			if (ready->inherit & READY_DF_INNER && in.kind == &ready->ipv4)
 				df = ((const struct iphdr *)in.ip)->frag_off & bpf_htons(IPV4_DF);
 			if (!df)
 				id = (__be16)bpf_get_prandom_u32();
@@ -317,13 +317,13 @@ static __always_inline int ready4_send(ctx_t *ctx, struct cpu_state *state)
 			sum += id + df;
 		}
 	}
-	tail = ready4_tail(state, third, sum);
+	third = ready_third(third, sum);
 	/* What is needed later lies in as few variables as can be, made now: the call leaves but
 	 * four registers. */
-	asm volatile("" : "+r"(head), "+r"(tail));
+	asm volatile("" : "+r"(head), "+r"(third));
 	if (unlikely(ctx_push(ctx, ready->hlen, ready->room_flags)))
 		return READY_NOT;
-	ret = ready_write(ctx, state, head, tail, in.eth_proto);
+	ret = ready_write(ctx, state, head, third, in.eth_proto);
 	if (unlikely(ret))
 		return ret;
 	return ready_redirect(state, len);
@@ -333,37 +333,41 @@ static __always_inline int ready4_send(ctx_t *ctx, struct cpu_state *state)
  * As ready4_send(), a packet with an MPLS label: it has no TOS, the host's TTL, and has to become
  * one that the kernel makes room in.
  */
-static __noinline int ready_mpls_send(ctx_t *ctx, struct cpu_state *state)
+__noinline int ready_mpls_send(ctx_t *ctx, struct cpu_state *state)
 {
 	const struct ready *ready = &state->ready;
-	__u32 len = ctx_len(ctx) - WIRE_ETH_HLEN, third = ready->mpls.ttl_proto, sum;
-	__u64 head, tail;
+	__u32 len = ctx_len(ctx) - WIRE_ETH_HLEN, third, sum;
+	__u64 head;
 	__be16 tot_len, id;
 	int ret;
 
-	if (unlikely(len > ready->room || ctx_gso_size(ctx) || !third || ready->how & READY_DSCP ||
-		     len < IPV4_HLEN || !ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN)))
+	if (!state)
+		return READY_NOT;
+	third = ready->mpls.ttl_proto;
+	if (unlikely(len > ready->room || ctx_gso_size(ctx) || !third ||
+		     ready->inherit & READY_DSCP || len < IPV4_HLEN ||
+		     !ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN)))
 		return READY_NOT;
 	tot_len = bpf_htons(len + ready->hlen);
 	head = ready->head | (__u64)tot_len << 16;
 	sum = ready->mpls.sum + tot_len;
-	if (ready->how & READY_TTL) {
+	if (ready->inherit & READY_TTL) {
 		third |= TTL_DEFAULT;
 		sum += TTL_DEFAULT;
 	}
-	if (ready->how & READY_ID) {
+	if (ready->inherit & READY_ID) {
 		id = bpf_get_prandom_u32();
 		head |= (__u64)id << 32;
 		sum += id;
 	}
-	tail = ready4_tail(state, third, sum);
+	third = ready_third(third, sum);
 	if (ctx_retype(ctx, bpf_htons(WIRE_ETH_P_IP)))
 		return REFUSE(push_failed);
 	/* As encap_push_again() */
 	if (unlikely(ctx_push(ctx, ready->hlen, ready->room_flags)) &&
 	    ctx_push(ctx, ready->hlen, 0))
 		return REFUSE(push_failed);
-	ret = ready_write(ctx, state, head, tail, bpf_htons(WIRE_ETH_P_MPLS));
+	ret = ready_write(ctx, state, head, third, bpf_htons(WIRE_ETH_P_MPLS));
 	return ret ?: ready_redirect(state, len);
 }
 
@@ -376,9 +380,9 @@ static __always_inline __be32 ready6_first(ctx_t *ctx, const struct ready *ready
 	bool ipv6 = in->kind == &ready->ipv6;
 	__u32 hash;
 
-	if (!(ready->how & READY_FLOW))
+	if (!(ready->inherit & READY_FLOW))
 		return first;
-	if (ready->how & READY_FLOW_INNER && ipv6)
+	if (ready->inherit & READY_FLOW_INNER && ipv6)
 		flow = *(const __be32 *)in->ip & mask;
 	if (!flow) {
 		hash = ctx_hash(ctx) ?: flow_hash(ctx, ipv6 ? INNER_IPV6 : INNER_IPV4);
@@ -408,7 +412,7 @@ static __always_inline int ready6_write(ctx_t *ctx, const struct cpu_state *stat
 	*(__u64 *)(to + 16) = source[1];
 	*(__u64 *)(to + 24) = remote[0];
 	*(__u64 *)(to + 32) = remote[1];
-	if (ready->how & READY_LIMIT) {
+	if (ready->fields & READY_LIMIT) {
 		if (unlikely(to + IPV6_HLEN + IPV6_LIMIT_HLEN > ctx_end(ctx)))
 			return REFUSE(push_failed);
 		/* The protocol, and the option as ipv6_write() has it. */
@@ -420,13 +424,13 @@ static __always_inline int ready6_write(ctx_t *ctx, const struct cpu_state *stat
 	} else {
 		*(__u64 *)to = head;
 	}
-	if (!(ready->how & READY_GRE))
+	if (!(ready->fields & READY_GRE))
 		return 0;
 	return ready_gre(ctx, ready, to + IPV6_HLEN, eth_proto);
 }
 
 /* As ready4_send(), over IPv6. */
-static __noinline int ready6_send(ctx_t *ctx, struct cpu_state *state)
+__noinline int ready6_send(ctx_t *ctx, struct cpu_state *state)
 {
 	const struct ready *ready = &state->ready;
 	struct ready_inner in;
@@ -435,6 +439,8 @@ static __noinline int ready6_send(ctx_t *ctx, struct cpu_state *state)
 	__u8 ecn;
 	int ret;
 
+	if (!state)
+		return READY_NOT;
 	len = ctx_len(ctx) - WIRE_ETH_HLEN;
 	if (unlikely(len > ready->room || ctx_gso_size(ctx)))
 		return READY_NOT;
@@ -449,9 +455,9 @@ static __noinline int ready6_send(ctx_t *ctx, struct cpu_state *state)
 	if (unlikely(!second))
 		return READY_NOT;
 	second |= bpf_htons(len + ready->hlen - IPV6_HLEN);
-	if (ready->how & READY_TTL)
+	if (ready->inherit & READY_TTL)
 		second |= (__u32)ready_ttl(&in) << 24;
-	if (ready->how & READY_DSCP && unlikely((in.tos & ~ECN_MASK) != ready->dscp))
+	if (ready->inherit & READY_DSCP && unlikely((in.tos & ~ECN_MASK) != ready->dscp))
 		return READY_NOT;
 	ecn = in.tos & ECN_MASK;
 	ecn = ecn == ECN_CE ? ECN_ECT_0 : ecn;
@@ -465,17 +471,20 @@ static __noinline int ready6_send(ctx_t *ctx, struct cpu_state *state)
 /* Carry a packet. Returns the hook's verdict, a refusal, or READY_NOT. */
 static __always_inline int ready_send(ctx_t *ctx, struct cpu_state *state)
 {
-	int ret;
-
-	if (unlikely(state->route.jiffies != bpf_jiffies64() || !state->route.ready))
+	if (unlikely(state->route.jiffies != bpf_jiffies64()))
 		return READY_NOT;
-	if (unlikely(!(state->ready.how & READY_IPV4)))
-		return ready6_send(ctx, state);
-	ret = ready4_send(ctx, state);
-	if (CTX_PER_SEGMENT && unlikely(ret == READY_NOT) &&
-	    ctx_eth_proto(ctx) == bpf_htons(WIRE_ETH_P_MPLS))
-		ret = ready_mpls_send(ctx, state);
-	return ret;
+	if (likely(state->route.ready == READY_IPV4))
+		return ready4_send(ctx, state);
+	return state->route.ready == READY_IPV6 ? ready6_send(ctx, state) : READY_NOT;
+}
+
+/* As ready_send(), for what that does not know. */
+static __always_inline int ready_send_label(ctx_t *ctx, struct cpu_state *state)
+{
+	if (ctx_eth_proto(ctx) != bpf_htons(WIRE_ETH_P_MPLS) ||
+	    state->route.jiffies != bpf_jiffies64() || state->route.ready != READY_IPV4)
+		return READY_NOT;
+	return ready_mpls_send(ctx, state);
 }
 
 #endif

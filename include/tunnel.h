@@ -322,7 +322,7 @@ struct route_cache {
 	__u32 ifindex;
 	__u32 mtu;
 	__u8 tos; /* routes may depend on it */
-	__u8 ready; /* struct ready is of this answer */
+	__u8 ready;   /* enum ready_over: struct ready is of this answer */
 	__u8 eth[14]; /* the Ethernet header to the next hop */
 };
 _Static_assert(sizeof(struct route_cache) == 64, "struct route_cache is part of the layout");
@@ -345,24 +345,24 @@ _Static_assert(sizeof(struct peer_route) == 88, "struct peer_route is part of th
  * What the outer headers of a simple tunnel have in common while the answer beside it is good; see
  * bpf/ready.h.
  */
-enum ready_how {
-	READY_IPV4 = 1 << 0,
-	READY_IPV6 = 1 << 1,
-	READY_GRE = 1 << 2,
-	READY_KEY = 1 << 3,
-	READY_CSUM = 1 << 11,
-	READY_SEQ = 1 << 12,
+enum ready_over { READY_NONE, READY_IPV4, READY_IPV6 }; /* what is in struct ready */
 
-	/* What has to be found out for each packet. */
-	READY_TTL = 1 << 4,        /* is the inner packet's */
-	READY_DSCP = 1 << 5,       /* has to be the one that the route was asked for */
-	READY_ID = 1 << 6,         /* IPv4: DF is not in every header */
-	READY_DF_INNER = 1 << 7,   /* but in those around packets that have it */
-	READY_FLOW = 1 << 8,       /* IPv6: the label is the flow's */
-	READY_FLOW_INNER = 1 << 9, /* the inner packet's, if it has one */
-	READY_INHERIT = READY_TTL | READY_DSCP | READY_ID | READY_FLOW,
+enum ready_fields {
+	READY_GRE = 1 << 0,
+	READY_KEY = 1 << 1,
+	READY_CSUM = 1 << 2,
+	READY_SEQ = 1 << 3,
+	READY_LIMIT = 1 << 4, /* IPv6: there is an encapsulation limit */
+};
 
-	READY_LIMIT = 1 << 10, /* IPv6: there is an encapsulation limit */
+/* What has to be found out for each packet. */
+enum ready_inherit {
+	READY_TTL = 1 << 0,        /* is the inner packet's */
+	READY_DSCP = 1 << 1,       /* has to be the one that the route was asked for */
+	READY_ID = 1 << 2,         /* IPv4: DF is not in every header */
+	READY_DF_INNER = 1 << 3,   /* but in those around packets that have it */
+	READY_FLOW = 1 << 4,       /* IPv6: the label is the flow's */
+	READY_FLOW_INNER = 1 << 5, /* the inner packet's, if it has one */
 };
 
 /* What depends on the kind of the inner packet. */
@@ -373,15 +373,15 @@ struct ready_kind {
 
 struct ready {
 	__u16 room;            /* bytes of the longest inner packet */
-	__u16 how;             /* enum ready_how, 0: the rest is of no use */
+	__u8 fields;           /* enum ready_fields */
+	__u8 inherit;          /* enum ready_inherit */
 	__u8 room_flags, hlen; /* as in struct tunnel */
 	__u8 dscp;             /* the inner packet's, if it is inherited */
 	__u8 limit;            /* encapsulation limit */
 	__u64 head;            /* the first bytes of the header, without length and ECN */
+	__u64 addresses;       /* IPv4 */
 	struct ready_kind ipv4, ipv6, mpls; /* the inner packet's kind */
 	__be32 okey;
-	__u32 id; /* of the tunnel */
-	__u32 pad;
 };
 _Static_assert(sizeof(struct ready) == 40, "struct ready is part of the layout");
 

@@ -137,6 +137,22 @@ def options6_end(scene):
     run.finish()
 
 
+@test("decap/sequence")
+def sequence(scene):
+    """Each number once and none that is older (RFC 2890 section 2.2), whichever fields stand beside
+    it."""
+    tunnels = [ModeTunnel("seq", REMOTES[0], LOCAL, mode="gre", iseq=True),
+               ModeTunnel("more", REMOTES[1], LOCAL, mode="gre", iseq=True, icsum=True, ikey=7,
+                          okey=7)]
+    scene.configure(*(tunnel.command() for tunnel in tunnels))
+    for tunnel in tunnels:
+        for number, verdict in ((5, REDIRECT), (6, REDIRECT), (6, DROP), (3, DROP), (7, REDIRECT),
+                                (0x80000006, REDIRECT), (7, DROP), (0x80000007, REDIRECT)):
+            packet = from_remote(tunnel, "4", ip(64), number=number)
+            got, _ = scene.decap(frame(packet, scene.mac, NEIGHBOUR))
+            expect(f"verdict for number {number} to {tunnel.name}", got, verdict)
+
+
 @test("decap/partial")
 def partial(scene):
     """On virtual devices an inner checksum may still be the pseudo header's sum, while those around

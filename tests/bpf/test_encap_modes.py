@@ -56,10 +56,10 @@ def ways(scene):
     """The short way (bpf/ready.h) and the long one make the same of a packet, in all that the short
     one knows and next to it."""
     turn = itertools.cycle(itertools.product((1, 64, 255), (True, False), (0, 2, 3, 0xb9, 0xff)))
-    for mode in ("ipip", "sit-any", "gre", "ip6tnl", "ip6gre"):
+    for mode in ("ipip", "mplsip", "sit-any", "gre", "ip6tnl", "ip6gre"):
         tunnels = [tunnel for tunnel in variants(mode) if not tunnel.encap]
         run = Sender(scene, tunnels)
-        cases = itertools.product(tunnels, MODES[mode][2].replace("m", ""), range(3))
+        cases = itertools.product(tunnels, MODES[mode][2], range(3))
         for tunnel, kind, which in few(cases, least=24):
             size = (LEAST[kind], 100, MTU - tunnel.overhead())[which]
             ttl, df, tos = next(turn)

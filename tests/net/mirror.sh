@@ -180,7 +180,7 @@ erspan()
 	run xt a tunnel add tap mode $mode local $here remote $there $words
 	run xt c tunnel add tap mode $mode local $there
 	for host in a c; do run ip -n "$(ns "$host")" link set tap up; done
-	pings a "$there"
+	pings a "$there" >/dev/null
 }
 
 # The analyser, a tunnel without remote, knows the session and misses nothing.
