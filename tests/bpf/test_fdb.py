@@ -191,6 +191,28 @@ def refused_copies(scene):
     expect("counted", (found["tap", "flood"], found["tap", "tx_packets"]), (2, 1))
 
 
+@test("fdb/nested")
+def nested(scene):
+    """Copies that go into another tunnel of the kind are nothing but frames there, and so is the last."""
+    under, over = any_tap("gretap", name="under"), any_tap("gretap", name="over", local="10.9.0.1")
+    macs = {"10.9.0.2": TWO, "10.9.0.3": OTHER}
+    scene.configure(under.command(), over.command(),
+                    *peers(under, (TWO, REMOTES[5]), (OTHER, REMOTES[6]),
+                           *((NOBODY, remote) for remote in REMOTES[:3])),
+                    *peers(over, *((NOBODY, remote) for remote in macs)))
+    command("ip", "link", "set", "under", "up")
+    command("ip", "addr", "add", "10.9.0.1/24", "dev", "under")
+    command("ip", "link", "set", "over", "up")
+    for remote, mac in macs.items():
+        command("ip", "neigh", "replace", remote, "lladdr", mac, "dev", "under", "nud", "permanent")
+    with Wire() as wire, socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
+        out.bind(("over", 0))
+        for _ in range(2):
+            out.send(frame_to("ff:ff:ff:ff:ff:ff"))
+            expect("remotes", sorted(remote_of(under, data) for data in wire.take(under, 2)),
+                   sorted(REMOTES[5:7]))
+
+
 # ---- learning -----------------------------------------------------------------------------------
 
 def shown(state):
