@@ -214,7 +214,8 @@ def probe(run, mode, keys=(None,)):
 
 def lookups(scene, mode, keys=(None,), most=2):
     local, remote = (LOCAL, REMOTES[0]) if MODES[mode][0] == 4 else (LOCAL6, REMOTES6[0])
-    for tunnels in few(subsets(overlap(mode, all_ends(local, remote), keys), most)):
+    for tunnels in few(subsets(overlap(mode, all_ends(local, remote), keys), most), least=2,
+                       share=40):
         run = Arrivals(scene, list(tunnels), ())
         probe(run, mode, keys)
         run.finish()
