@@ -17,6 +17,8 @@ from oracle import frame
 from scene import (DEV, LOCAL, LOCAL6, NEIGHBOUR, REDIRECT, REMOTES, REMOTES6, ifindex, mac)
 from test_hostile_modes import (GRE, IPV4, IPV6, damage_gre, damage_gue, damage_ipv6, damage_udp,
                                 whole_frames)
+from test_taps import OTHERS
+from test_vxlan import Wrapped, arrived
 
 SEED = 5
 PASS = 2
@@ -162,3 +164,15 @@ def budget(scene):
         raise Failure(f"the verifier walked {info.verified_insns} instructions; "
                       f"budget {BUDGET['xdp_frags']}")
     return [f"{info.verified_insns} instructions verified, budget {BUDGET['xdp_frags']}"]
+
+
+@test("xdp/frames")
+def frames(scene):
+    """VXLAN and GENEVE are left to tc, which takes them."""
+    tunnels = [Wrapped("x"), Wrapped("g", "geneve", dport=6081)]
+    both = Both(scene, tunnels)
+    for tunnel, csum, data in itertools.product(tunnels, (False, True), OTHERS.values()):
+        expect("who gets it", both.run(frame(arrived(tunnel, data, csum=csum), scene.mac, NEIGHBOUR)),
+               None)
+    expect("verdicts of tc", both.seen, {REDIRECT: 4 * len(OTHERS)})
+    both.finish(4 * len(OTHERS))
