@@ -133,7 +133,8 @@ class Outer:
         self.gre = self.at
         flags = self.word(self.at, 2)
         self.kind = KIND_OF_ETH.get(self.word(self.at + 2, 2))
-        if flags & 0x4007:
+        # No tunnel here is for ERSPAN, whose sessions are looked up apart.
+        if flags & 0x4007 or self.word(self.at + 2, 2) in (0x88be, 0x22eb):
             raise NotOurs
         self.gre_csum = bool(flags & 0x8000)
         self.at += 8 if self.gre_csum else 4

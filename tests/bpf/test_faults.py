@@ -146,8 +146,10 @@ def gre_sequence(scene):
 def gre_inside(scene):
     """Ethertypes that no mode carries, and headers that are not all there."""
     run = Arrivals(scene, EVERYTHING)
-    for proto in (0, 0x6558, 0x0806, 0x88be, 0x8848, 0x883e, 0x86de, 0xffff):
+    for proto in (0, 0x6558, 0x0806, 0x8848, 0x883e, 0x86de, 0xffff):
         run.arrive(over(GRE, 47, bytes(gre_header(proto) / Raw(ip()))), 4, DROP, "payload_proto")
+    # ERSPAN goes by sessions, and without a tunnel for those is nobody's, as with gre_rcv().
+    run.arrive(over(GRE, 47, bytes(gre_header(0x88be) / Raw(ip()))), 4)
     run.arrive(over(GRE, 47, bytes(gre_header("6") / Raw(ip()))), 4)
     for tunnel in (GRE, ALL):
         whole = bytes(gre_header("4", tunnel.ikey, 5 if tunnel.iseq else None, tunnel.icsum))
