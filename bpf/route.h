@@ -121,8 +121,12 @@ static __noinline int route_lookup(ctx_t *ctx, const struct tunnel *t, struct ro
 	case BPF_FIB_LKUP_RET_SUCCESS:
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
 		route->ifindex = fib.ifindex;
-		/* The neighbour code would look it up once more, without the mark. */
-		route->hop.nh_family = fib.family;
+		/*
+		 * The neighbour code would look it up once more, without the mark. Only then is the
+		 * next hop told: packets that wait for a neighbour keep the route by which they came
+		 * to the anchor, and neigh_update() sends them by that one's neighbour.
+		 */
+		route->hop.nh_family = fib.family * (flags / BPF_FIB_LOOKUP_MARK);
 		__builtin_memcpy(route->hop.ipv6_nh, fib.ipv6_dst, sizeof(fib.ipv6_dst));
 		break;
 	case BPF_FIB_LKUP_RET_FWD_DISABLED:
