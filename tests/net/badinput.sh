@@ -70,7 +70,7 @@ bad "unknown verb, nearest" 2 'add' tunnel addd t1
 bad "unknown option" 2 "-q" -q tunnel show
 bad "unknown keyword" 2 '"remot"' tunnel add t1 mode ipip remot 10.1.1.7
 bad "unknown keyword, nearest" 2 'remote' tunnel add t1 mode ipip remot 10.1.1.7
-bad "keyword of no mode yet" 2 '"vni"' tunnel add t1 mode ipip vni 7
+bad "keyword of no mode yet" 2 '"vnet"' tunnel add t1 mode ipip vnet 7
 bad "unknown mode" 2 '"ipp"' tunnel add t1 mode ipp remote 10.1.1.7
 bad "unknown mode, nearest" 2 'ipip' tunnel add t1 mode ipp remote 10.1.1.7
 bad "no mode" 2 "mode" tunnel add t1 remote 10.1.1.7

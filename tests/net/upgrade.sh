@@ -118,6 +118,7 @@ unchanged()
 {
 	local before
 
+	setup xdp
 	before="$(xt r save)$(hooks r | sed "s/:.*//")$(ls "$(pin_dir r)")"
 	run xt r upgrade
 	equal "save, hooks and pins" "$(xt r save)$(hooks r | sed "s/:.*//")$(ls "$(pin_dir r)")" "$before"
