@@ -250,7 +250,8 @@ def ecn(scene):
     tunnels = [Wrapped("x"), Wrapped("g", "geneve", dport=6081),
                Wrapped("x6", local=LOCAL6, remote=REMOTES6[0], csum=True)]
     scene.configure(*(tunnel.command() for tunnel in tunnels))
-    for tunnel, kind, inside, outside in itertools.product(tunnels, "46", range(4), range(4)):
+    cases = itertools.product(tunnels, "46", range(4), range(4))
+    for tunnel, kind, inside, outside in few(cases, least=16):
         inner = inner_of(kind, 100, tos=0xb8 | inside)
         packet = marked(arrived(tunnel, bare(kind, inner)), tunnel.family, outside)
         left = ECN_INSIDE[inside][outside]
