@@ -157,6 +157,12 @@ const struct mode *mode_of_name(const char *name, enum family family);
 /* The mode whose name or other spelling is @word, NULL: none. */
 const struct mode *mode_named(const char *word);
 
+/* The row of @mode for outer packets of @family, where its name means both; else @mode. */
+const struct mode *mode_over(const struct mode *mode, enum family family);
+
+/* The mode that @record is of, NULL: none. */
+const struct mode *mode_of_record(const struct tunnel *record);
+
 /* Seconds, as the kernel's vxlan has them (FDB_AGE_DEFAULT). */
 enum { AGEING_DEFAULT = 300 };
 
