@@ -241,6 +241,17 @@ quick() { if [ -n "${XTUN_QUICK:-}" ]; then echo "$2"; else echo "$1"; fi; }
 # whole CMD... - CMD, but nothing where XTUN_QUICK is set
 whole() { [ -n "${XTUN_QUICK:-}" ] || "$@"; }
 
+# shared CMD... - CMD, which others run as well: with XTUN_TURN set to `I/N` only each N-th call does
+# it, beginning with call I (from 0), so that N kernels share them. Not for a test that needs the one before.
+shared_calls=0
+shared()
+{
+	local turn=${XTUN_TURN:-0/1} call=$shared_calls
+
+	shared_calls=$((call + 1))
+	[ $((call % ${turn#*/})) != "${turn%/*}" ] || "$@"
+}
+
 # tcp HOST ADDRESS HOST ADDRESS [MIB] - bulk data both ways, compared by checksum
 tcp() { traffic tcp "$(ns "$1")" "$2" "$(ns "$3")" "$4" "$(quick "${5:-16}" 2)"; }
 

@@ -130,11 +130,11 @@ flush_twice()
 	nothing_left a
 }
 
-check "flush leaves nothing" after_flush
-check "deleting each leaves nothing" after_deleting_each
-check "underlays are watched while needed" underlays
-check "what others attached stays" others_stay
-check "a deleted underlay leaves nothing" underlay_deleted
-check "flush twice, and again" flush_twice
+shared check "flush leaves nothing" after_flush
+shared check "deleting each leaves nothing" after_deleting_each
+shared check "underlays are watched while needed" underlays
+shared check "what others attached stays" others_stay
+shared check "a deleted underlay leaves nothing" underlay_deleted
+shared check "flush twice, and again" flush_twice
 
 finish

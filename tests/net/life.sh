@@ -33,12 +33,12 @@ ways()
 	local a
 
 	a=$(ns a)
-	check "lives on after xtun -n" survives "$XTUN" -n "$a"
-	check "lives on after ip netns exec" survives ip netns exec "$a" "$XTUN"
-	check "lives on after nsenter" survives nsenter --net="/run/netns/$a" -- "$XTUN"
-	check "lives on after nsenter into mounts of its own" \
+	shared check "lives on after xtun -n" survives "$XTUN" -n "$a"
+	shared check "lives on after ip netns exec" survives ip netns exec "$a" "$XTUN"
+	shared check "lives on after nsenter" survives nsenter --net="/run/netns/$a" -- "$XTUN"
+	shared check "lives on after nsenter into mounts of its own" \
 		survives nsenter --net="/run/netns/$a" -- unshare --mount -- "$XTUN"
-	check "lives on after unshare with private mounts" survives unshare --mount \
+	shared check "lives on after unshare with private mounts" survives unshare --mount \
 		--propagation private -- "$XTUN" -n "$a"
 }
 ways
@@ -140,10 +140,10 @@ writers_wait()
 	equal "tunnels" "$(xt a -j tunnel show | jq -r '.[].name' | sort | tr '\n' ' ')" "late tun1 "
 }
 
-check "two writers at once" two_writers
-check "a reader sees old or new" reader_sees_whole
-check "readers do not wait for a writer" readers_do_not_wait
-check "writers wait for a writer" writers_wait
+shared check "two writers at once" two_writers
+shared check "a reader sees old or new" reader_sees_whole
+shared check "readers do not wait for a writer" readers_do_not_wait
+shared check "writers wait for a writer" writers_wait
 
 # ---- layout, and namespaces that are gone --------------------------------------------------------
 
@@ -231,12 +231,12 @@ nameless()
 	[ "$1" != mount ] || run umount "$tmp/netns"
 }
 
-check "newer layout is refused" newer_layout
-check "newer layout beside ours is refused" newer_layout_beside
-check "deleted namespace is collected" deleted_namespace
-check "namespace held by a process is kept" nameless process
-check "namespace held by a mount is kept" nameless mount
-check "namespace held by a descriptor is kept" nameless fd
+shared check "newer layout is refused" newer_layout
+shared check "newer layout beside ours is refused" newer_layout_beside
+shared check "deleted namespace is collected" deleted_namespace
+shared check "namespace held by a process is kept" nameless process
+shared check "namespace held by a mount is kept" nameless mount
+shared check "namespace held by a descriptor is kept" nameless fd
 
 # ---- save and restore ----------------------------------------------------------------------------
 
@@ -288,8 +288,8 @@ nothing_to_show()
 	equal "-j dev show" "$(xt a -j dev show)" "[]"
 }
 
-check "save and restore" save_restore
-check "restore keeps what stays" restore_keeps
+shared check "save and restore" save_restore
+shared check "restore keeps what stays" restore_keeps
 check "nothing to show" nothing_to_show
 
 finish

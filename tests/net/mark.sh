@@ -67,5 +67,5 @@ inherited()
 }
 
 check "fwmark" fixed
-check "fwmark inherit" inherited
+shared check "fwmark inherit" inherited
 finish

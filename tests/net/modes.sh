@@ -13,7 +13,7 @@
 
 # Name; what is inside (4, 6, or 46 for both); the family outside; whether GSO packets leave `whole` or
 # are `cut` before, because the header has something in it for each segment; what listens at a port of
-# UDP (or -); and the words.
+# UDP, `own` if that is the mode itself, or -; and the words.
 encap="encap-sport auto encap-dport 5555"
 rows="
 ipip         4  4 whole -      tunnel add NAME mode ipip ENDS ttl 64
@@ -43,10 +43,10 @@ gretap       46 4 whole -      tunnel add NAME mode gretap ENDS
 gretap-seq   46 4 cut   -      link add name NAME type gretap ENDS key 7 csum seq
 gretap-fou   4  4 whole fou/47 link add name NAME type gretap ENDS encap fou $encap
 ip6gretap    46 6 whole -      link add name NAME type ip6gretap ENDS
-vxlan        46 4 whole -      link add name NAME type vxlan id 5 ENDS dstport 4789
-vxlan-6      46 6 cut   -      link add name NAME type vxlan id 5 ENDS dstport 4789
-geneve       46 4 whole -      link add name NAME type geneve id 5 ENDS geneve-opt 0102:01:00010203
-geneve-6     46 6 whole -      link add name NAME type geneve id 5 ENDS udp6zerocsumtx udp6zerocsumrx
+vxlan        46 4 whole own    link add name NAME type vxlan id 5 ENDS dstport 4789
+vxlan-6      46 6 cut   own    link add name NAME type vxlan id 5 ENDS dstport 4789
+geneve       46 4 whole own    link add name NAME type geneve id 5 ENDS geneve-opt 0102:01:00010203
+geneve-6     46 6 whole own    link add name NAME type geneve id 5 ENDS udp6zerocsumtx udp6zerocsumrx
 ip6gre-zero  46 6 whole gue    link add name NAME type ip6gre ENDS encap gue $encap noencap-udp6-csum
 "
 

@@ -141,11 +141,15 @@ refusals()
 	run mv "$dir" "$(pin_dir r)"
 }
 
-check "relay at tc, behind XDP" upgraded xdp
-sed -n '$s/^/  /p' "$tmp/log"
-check "relay at XDP" upgraded xdp forward
-sed -n '$s/^/  /p' "$tmp/log"
-check "nothing else changes" unchanged
+relay()
+{
+	check "relay $1" upgraded "${@:2}"
+	sed -n '$s/^/  /p' "$tmp/log"
+}
+
+shared relay "at tc, behind XDP" xdp
+shared relay "at XDP" xdp forward
+shared check "nothing else changes" unchanged
 whole check "refusals" refusals
 
 finish

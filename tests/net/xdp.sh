@@ -336,7 +336,7 @@ check "generic: tcp" tcp a 172.16.0.6 b 172.16.0.8 32
 whole check "generic: udp" udp a 172.16.0.6 b 172.16.0.8 100 1000
 whole check "generic: plain tcp" tcp a 10.1.1.5 b 10.1.1.7
 whole check "save and restore" saved
-check "refusals" refusals
+shared check "refusals" refusals
 check "hidden VLAN tags" vlans
 
 finish
