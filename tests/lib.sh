@@ -227,7 +227,13 @@ tunnel_addresses()
 # ---- traffic and counters ------------------------------------------------------------------------
 
 # pings HOST ADDRESS [ARGS...] - three echoes, all of them answered
-pings() { run on "$1" ping -q -n -c 3 -i 0.02 -W 2 "${@:2}"; }
+pings()
+{
+	local said
+
+	said=$(on "$1" ping -q -n -c 3 -i 0.02 -W 2 "${@:2}" 2>&1) && [[ $said == *" 0% packet loss"* ]] ||
+		die "ping ${*:2}: $said"
+}
 
 # pings_not HOST ADDRESS - nothing comes back
 pings_not() { ! on "$1" ping -q -n -c 2 -i 0.02 -W 0.3 "${@:2}" || die "ping $2 was answered"; }

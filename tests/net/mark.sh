@@ -47,8 +47,7 @@ fixed()
 	ends ipip 192.0.2.5 192.0.2.7 fwmark 9
 	holds "show" "$(xt a tunnel show tun1)" " fwmark 0x9"
 	# The first finds no neighbour.
-	pings a 172.16.0.8
-	sleep 0.05
+	on a ping -q -n -c 3 -i 0.05 -W 2 172.16.0.8
 	pings a 172.16.0.8
 	run xt a tunnel change tun1 fwmark 8
 	pings_not a 172.16.0.8

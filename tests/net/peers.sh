@@ -203,13 +203,17 @@ check "6to4" six_to_four
 # flood ADDRESS - pings in the background, each to be answered; flood_end says how many were not
 flood()
 {
+	flood_from=$(counter hub tun1 tx_packets)
 	nsenter --net="/run/netns/$(ns hub)" -- ping -q -n -i 0.002 -W 1 "$1" >"$tmp/flood" 2>&1 &
 	flood_pid=$!
 	sleep 0.1
 }
 
+flooded() { [ $(($(counter hub tun1 tx_packets) - flood_from)) -ge 100 ]; }
+
 flood_end()
 {
+	wait_for 10 "a hundred packets" flooded
 	sleep 0.1
 	kill -INT "$flood_pid"
 	wait "$flood_pid"
