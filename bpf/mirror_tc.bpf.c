@@ -9,6 +9,7 @@
 
 const volatile __u32 mirror_id;
 const volatile __u32 mirror_anchor;
+const volatile __u32 mirror_port; /* or 0 */
 const volatile __u32 mirror_sample = 1;
 const volatile __u32 mirror_mark; /* enum mirror_mark: of its copies */
 
@@ -37,14 +38,19 @@ static __always_inline __u32 refusal(long err)
 	}
 }
 
-/* The mark is the copy's alone: the frame gets back what it had. */
+/*
+ * The mark is the copy's alone: the frame gets back what it had. Only what is to be cut into segments
+ * has to go through the tunnel's device.
+ */
 static __always_inline void copy(ctx_t *ctx, struct mirror_counters *counters)
 {
-	__u32 mark = ctx->tc_index;
+	__u32 mark = ctx->tc_index, to = mirror_anchor;
 	long err;
 
+	if (mirror_port && likely(!ctx->gso_size))
+		to = mirror_port;
 	ctx->tc_index = mirror_mark;
-	err = bpf_clone_redirect(ctx, mirror_anchor, 0);
+	err = bpf_clone_redirect(ctx, to, 0);
 	ctx->tc_index = mark;
 	if (likely(!err))
 		counters->sent++;

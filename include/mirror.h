@@ -33,7 +33,8 @@ struct mirror {
 	__u32 sample;     /* one in so many frames is copied */
 	__u32 snaplen;    /* bytes of the frame in its copy, 0: all */
 	__u32 attached;   /* how: enum device_flags */
-	__u32 pad[6];
+	__u32 port;       /* ifindex of where copies of one segment go instead; 0: nowhere else */
+	__u32 pad[5];
 	char filter[MIRROR_FILTER_MAX]; /* as typed; empty: every frame matches */
 };
 _Static_assert(sizeof(struct mirror) == 1024, "struct mirror is part of the layout");

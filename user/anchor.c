@@ -147,15 +147,25 @@ int anchor_create(enum anchor_kind *kind, const char *name, const struct anchor_
 	return want->segments ? anchor_cut(name, err) : 0;
 }
 
+/*
+ * Sent through the hidden half, packets count and show on the visible one like those of any device:
+ * for that, and its price, users choose such a device. A tunnel that has one because its packets must
+ * be cut takes the short way.
+ */
+static bool receives_by_half(const struct tunnel *t)
+{
+	return kinds[t->kind].pair && t->flags & TUNNEL_ANCHOR_CHOSEN;
+}
+
 void anchor_receive(const struct tunnel *t, __u32 port, __u32 *ifindex, __u32 *flags)
 {
-	/*
-	 * Sent through the hidden half, packets count and show on the visible one like those of any
-	 * device: for that, and its price, users choose such a device. A tunnel that has one
-	 * because its packets must be cut takes the short way.
-	 */
-	bool hidden = kinds[t->kind].pair && t->flags & TUNNEL_ANCHOR_CHOSEN;
+	bool hidden = receives_by_half(t);
 
 	*ifindex = hidden ? port : t->anchor;
 	*flags = hidden ? 0 : 1; /* BPF_F_INGRESS */
+}
+
+__u32 anchor_copies(const struct tunnel *t, __u32 port)
+{
+	return kinds[t->kind].hook == HOOK_TC_INGRESS && !receives_by_half(t) ? port : 0;
 }

@@ -69,4 +69,10 @@ int anchor_create(enum anchor_kind *kind, const char *name, const struct anchor_
 /* How decapsulated packets get into the anchor of @t: arguments of bpf_redirect(). */
 void anchor_receive(const struct tunnel *t, __u32 port, __u32 *ifindex, __u32 *flags);
 
+/*
+ * The device at whose egress the program may take packets of @t, which has @port, that need no
+ * cutting: the hidden half, unless that is the way of what is received. 0: there is none.
+ */
+__u32 anchor_copies(const struct tunnel *t, __u32 port);
+
 #endif

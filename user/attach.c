@@ -25,6 +25,7 @@ enum {
 enum place { PLACE_FIRST, PLACE_SECOND };
 
 #define LINK_PORT    "port-"
+#define LINK_COPIES  "copies-"
 #define LINK_DEVICE  "device-"
 #define LINK_HANDOFF "handoff-"
 
@@ -112,9 +113,10 @@ static int clsact_attach(int prog, __u32 ifindex, bool ingress, enum place place
 	return bpf_tc_attach(&hook, &opts);
 }
 
-static void clsact_detach(__u32 ifindex, enum place place)
+static void clsact_detach(__u32 ifindex, bool ingress, enum place place)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
+		    .attach_point = ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE,
 		    .priority = FILTER_PRIORITY + place);
 
@@ -260,6 +262,39 @@ void port_forget(struct state *state, bool (*known)(__u32 ifindex, void *data), 
 	closedir(dir);
 }
 
+int copies_attach(struct state *state, __u32 port, struct error *err)
+{
+	__u32 flags = 0;
+	char name[32];
+	int ret;
+
+	snprintf(name, sizeof(name), LINK_COPIES "%u", port);
+	if (link_alive(state, name))
+		return 0;
+	ret = program_attach(state, state->encap, port, false, PLACE_SECOND, name, &flags);
+	return ret ? refuse_kernel(err, ret, "attaching to the hidden half of the tunnel's device")
+		   : 0;
+}
+
+int copies_detach(struct state *state, __u32 port)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), LINK_COPIES "%u", port);
+	if (!link_alive(state, name))
+		clsact_detach(port, false, PLACE_SECOND);
+	return link_detach(state, name);
+}
+
+int copies_swap(struct state *state, __u32 port)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), LINK_COPIES "%u", port);
+	return program_swap(state, state->encap, port, false, FILTER_PRIORITY + PLACE_SECOND,
+			    name);
+}
+
 int device_attach(struct state *state, __u32 ifindex, const char *device, __u32 *flags,
 		  struct error *err)
 {
@@ -285,7 +320,7 @@ int device_detach(struct state *state, __u32 ifindex, const char *device, __u32 
 	int ret;
 
 	if (flags & DEVICE_CLSACT)
-		clsact_detach(ifindex, PLACE_SECOND);
+		clsact_detach(ifindex, true, PLACE_SECOND);
 	snprintf(name, sizeof(name), LINK_DEVICE "%u", ifindex);
 	ret = link_detach(state, name);
 	return ret ? refuse_kernel(err, ret, "%s: detaching", device) : 0;
@@ -311,7 +346,7 @@ int handoff_detach(struct state *state, __u32 ifindex, const char *device, __u32
 	int ret;
 
 	if (flags & DEVICE_CLSACT)
-		clsact_detach(ifindex, PLACE_FIRST);
+		clsact_detach(ifindex, true, PLACE_FIRST);
 	snprintf(name, sizeof(name), LINK_HANDOFF "%u", ifindex);
 	ret = link_detach(state, name);
 	return ret ? refuse_kernel(err, ret, "%s: detaching behind XDP", device) : 0;
