@@ -26,20 +26,34 @@ static __always_inline int copy_cut(ctx_t *ctx, __u32 len)
 	return REFUSE(push_failed);
 }
 
+/* The mirror whose copy the packet is that came to the device @anchor, NULL: it is none. */
+static __always_inline const struct mirror *copy_mirror(ctx_t *ctx, __u32 anchor)
+{
+	__u32 id = ctx->tc_index & MIRROR_MARK_ID;
+	const struct mirror *mirror = bpf_map_lookup_elem(&mirrors, &id);
+
+	return mirror && mirror->anchor == anchor ? mirror : NULL;
+}
+
+/* What of enum copy it is as long as it is whole. */
+static __always_inline int copy_of(const ctx_t *ctx)
+{
+	return COPY | (ctx->tc_index & MIRROR_MARK_EGRESS ? COPY_EGRESS : 0);
+}
+
 /*
  * What of enum copy the packet is that came to the device @anchor, or a refusal. A copy is cut as
  * its mirror has it.
  */
 __noinline int copy_take(ctx_t *ctx, __u32 anchor)
 {
-	__u32 id = ctx->tc_index & MIRROR_MARK_ID, beside, least = MIRROR_SNAPLEN_MIN, len;
-	const struct mirror *mirror;
+	const struct mirror *mirror = copy_mirror(ctx, anchor);
+	__u32 beside, least = MIRROR_SNAPLEN_MIN, len;
 	int copy;
 
-	mirror = bpf_map_lookup_elem(&mirrors, &id);
-	if (!mirror || mirror->anchor != anchor)
+	if (!mirror)
 		return 0;
-	copy = COPY | (ctx->tc_index & MIRROR_MARK_EGRESS ? COPY_EGRESS : 0);
+	copy = copy_of(ctx);
 	/* Tags stay whole, beside the packet and in it. */
 	beside = ctx_tagged(ctx) ? FRAME_TAG : 0;
 	least += frame_tag(ctx_eth_proto(ctx)) ? FRAME_TAG : 0;

@@ -11,7 +11,7 @@
 #include "maps.h"
 #include "options6.h"
 #include "outer.h"
-#include "ready.h"
+#include "ready_frame.h"
 #include "remote.h"
 
 /* Drop @in for being longer than @mtu allows, and tell its sender where it asked for that (RFC 1191
@@ -267,6 +267,8 @@ __noinline int encap_frame(ctx_t *ctx, const struct tunnel *t, struct cpu_state 
 	if (unlikely(err))
 		return err;
 
+	if (state->route.jiffies && !state->route.ready && ready_frame_can(t))
+		ready_frame_make(t, state);
 	state->tx_packets++;
 	state->tx_bytes += in.len;
 	return likely(route.resolved) ? ctx_redirect(route.ifindex, 0)
@@ -310,8 +312,12 @@ static __always_inline int encap(ctx_t *ctx)
 
 	if (likely(t->port == port)) {
 		state = bpf_map_lookup_elem(&cpu_state, &t->id);
-		if (likely(state))
+		if (likely(state)) {
 			ret = ready_send(ctx, state);
+			if (ret == READY_NOT && state->route.ready == READY_FRAME &&
+			    state->route.jiffies == bpf_jiffies64())
+				ret = ready_frame_send(ctx, t, state);
+		}
 	}
 	return likely(ret >= 0 && ret != READY_NOT) ? ret : encap_long(ctx, ret);
 }

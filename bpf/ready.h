@@ -266,24 +266,19 @@ static __always_inline __u32 ready_third(__u32 ttl_proto, __u32 sum)
 	return ttl_proto | ~sum << 16;
 }
 
-/* Carry a packet over IPv4. Returns the hook's verdict, a refusal, or READY_NOT. */
-static __always_inline int ready4_send(ctx_t *ctx, struct cpu_state *state)
+/*
+ * Make the IPv4 header around @len bytes with @in in front: *@head before *@third, then come the
+ * addresses. Returns 0 or READY_NOT.
+ */
+static __always_inline int ready4_build(const struct ready *ready, const struct ready_inner *inner,
+					__u32 len, __u64 *to_head, __u32 *to_third)
 {
-	const struct ready *ready = &state->ready;
-	struct ready_inner in;
-	__u32 len, sum, third;
+	const struct ready_inner in = *inner;
+	__u32 third = in.kind->ttl_proto, sum;
 	__be16 tot_len;
 	__u64 head;
 	__u8 ecn;
-	int ret;
 
-	len = ctx_len(ctx) - WIRE_ETH_HLEN;
-	if (unlikely(len > ready->room || ctx_gso_size(ctx)))
-		return READY_NOT;
-	ret = ready_read(ctx, ready, &in);
-	if (unlikely(ret))
-		return ret;
-	third = in.kind->ttl_proto;
 	if (unlikely(!third))
 		return READY_NOT;
 	tot_len = bpf_htons(len + ready->hlen);
@@ -311,13 +306,35 @@ static __always_inline int ready4_send(ctx_t *ctx, struct cpu_state *state)
 
 			if (ready->inherit & READY_DF_INNER && in.kind == &ready->ipv4)
 				df = ((const struct iphdr *)in.ip)->frag_off & bpf_htons(IPV4_DF);
+			if (ready->inherit & READY_DF_IPV6 && in.kind == &ready->ipv6)
+				df = bpf_htons(IPV4_DF);
 			if (!df)
 				id = (__be16)bpf_get_prandom_u32();
 			head |= (__u64)id << 32 | (__u64)df << 48;
 			sum += id + df;
 		}
 	}
-	third = ready_third(third, sum);
+	*to_head = head;
+	*to_third = ready_third(third, sum);
+	return 0;
+}
+
+/* Carry a packet over IPv4. Returns the hook's verdict, a refusal, or READY_NOT. */
+static __always_inline int ready4_send(ctx_t *ctx, struct cpu_state *state)
+{
+	const struct ready *ready = &state->ready;
+	struct ready_inner in;
+	__u32 len, third;
+	__u64 head;
+	int ret;
+
+	len = ctx_len(ctx) - WIRE_ETH_HLEN;
+	if (unlikely(len > ready->room || ctx_gso_size(ctx)))
+		return READY_NOT;
+	ret = ready_read(ctx, ready, &in);
+	ret = ret ?: ready4_build(ready, &in, len, &head, &third);
+	if (unlikely(ret))
+		return ret;
 	/* What is needed later lies in as few variables as can be, made now: the call leaves but
 	 * four registers. */
 	asm volatile("" : "+r"(head), "+r"(third));

@@ -345,7 +345,7 @@ _Static_assert(sizeof(struct peer_route) == 88, "struct peer_route is part of th
  * What the outer headers of a simple tunnel have in common while the answer beside it is good; see
  * bpf/ready.h.
  */
-enum ready_over { READY_NONE, READY_IPV4, READY_IPV6 }; /* what is in struct ready */
+enum ready_over { READY_NONE, READY_IPV4, READY_IPV6, READY_FRAME }; /* what is in struct ready */
 
 enum ready_fields {
 	READY_GRE = 1 << 0,
@@ -363,6 +363,7 @@ enum ready_inherit {
 	READY_DF_INNER = 1 << 3,   /* but in those around packets that have it */
 	READY_FLOW = 1 << 4,       /* IPv6: the label is the flow's */
 	READY_FLOW_INNER = 1 << 5, /* the inner packet's, if it has one */
+	READY_DF_IPV6 = 1 << 6,    /* IPv4: DF around all of IPv6 */
 };
 
 /* What depends on the kind of the inner packet. */

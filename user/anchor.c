@@ -149,8 +149,8 @@ int anchor_create(enum anchor_kind *kind, const char *name, const struct anchor_
 
 /*
  * Sent through the hidden half, packets count and show on the visible one like those of any device:
- * for that, and its price, users choose such a device. A tunnel that has one because its packets must
- * be cut takes the short way.
+ * for that, and its price, users choose such a device. A tunnel that has one because its packets
+ * must be cut takes the short way.
  */
 static bool receives_by_half(const struct tunnel *t)
 {

@@ -226,8 +226,9 @@ int device_swap(struct state *state, __u32 ifindex)
 	ret = program_swap(state, state->handoff, ifindex, true, FILTER_PRIORITY + PLACE_FIRST,
 			   name);
 	snprintf(name, sizeof(name), LINK_DEVICE "%u", ifindex);
-	return ret ?: program_swap(state, state->decap, ifindex, true,
-				   FILTER_PRIORITY + PLACE_SECOND, name);
+	return ret
+		       ?: program_swap(state, state->decap, ifindex, true,
+				       FILTER_PRIORITY + PLACE_SECOND, name);
 }
 
 int port_attach(struct state *state, const struct anchor *anchor, struct error *err)
@@ -291,8 +292,7 @@ int copies_swap(struct state *state, __u32 port)
 	char name[32];
 
 	snprintf(name, sizeof(name), LINK_COPIES "%u", port);
-	return program_swap(state, state->encap, port, false, FILTER_PRIORITY + PLACE_SECOND,
-			    name);
+	return program_swap(state, state->encap, port, false, FILTER_PRIORITY + PLACE_SECOND, name);
 }
 
 int device_attach(struct state *state, __u32 ifindex, const char *device, __u32 *flags,

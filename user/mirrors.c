@@ -246,8 +246,8 @@ static int mirrors_each(struct state *state,
 	return ret;
 }
 
-static int direction_stage(struct state *state, __u32 id, const struct mirror *mirror,
-			   bool ingress, struct error *err)
+static int direction_stage(struct state *state, __u32 id, const struct mirror *mirror, bool ingress,
+			   struct error *err)
 {
 	struct filter filter;
 	int prog, ret;

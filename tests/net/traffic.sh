@@ -156,6 +156,6 @@ check "beside the tunnel" without_tunnel
 
 two_hosts
 tunnel_ends 10.1.1.5 10.1.1.7 dev eth0 nopmtudisc tos inherit
-all_traffic "dev nopmtudisc"
+shared all_traffic "dev nopmtudisc"
 
 finish

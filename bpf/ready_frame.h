@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The short way of frames, as that of packets in ready.h: over IPv4, untagged, with IP inside,
+ * where the remote is fixed and no checksum covers the frame.
+ *
+ *	| Ethernet | IPv4 | rest | Ethernet | IP
+ *
+ * The rest are up to three words of eight bytes: UDP and VXLAN or GENEVE, GRE, ERSPAN.
+ */
+#ifndef XTUN_READY_FRAME_H
+#define XTUN_READY_FRAME_H
+
+#include "erspan.h"
+#include "ready.h"
+
+enum { READY_FRAME_AT = WIRE_ETH_HLEN + IPV4_HLEN, READY_FRAME_WORDS = 3 };
+
+/* Whether the outer headers of @t are of the form that is written here. */
+static __always_inline bool ready_frame_can(const struct tunnel *t)
+{
+	return t->family == FAMILY_IPV4 &&
+	       !(t->flags & (TUNNEL_NO_REMOTE | TUNNEL_TOS_PLAIN | TUNNEL_OCSUM | TUNNEL_OSEQ |
+			     TUNNEL_WRAP_CSUM | TUNNEL_OPTIONS)) &&
+	       (t->wrap == WRAP_NONE || t->wrap >= WRAP_VXLAN);
+}
+
+/* Prepare @state for the frames after one whose route was found and remembered. */
+static __noinline void ready_frame_make(const struct tunnel *t, struct cpu_state *state)
+{
+	struct ready *ready = &state->ready;
+	__u32 ttl_proto;
+
+	ready_make(t, state);
+	ttl_proto = bpf_htons(t->ttl << 8 | t->ip_proto);
+	ready->ipv4.ttl_proto = ready->ipv6.ttl_proto = ttl_proto;
+	ready->ipv4.sum = ready->ipv6.sum = ready_fold(ready->ipv4.sum + ttl_proto);
+	/* As ipv4_build() */
+	if (t->wrap >= WRAP_VXLAN && ready->inherit & READY_DF_INNER)
+		ready->inherit |= READY_DF_IPV6;
+	state->route.ready = READY_FRAME;
+}
+
+/* The words behind the outer IP header, as they lie in memory, and how many. */
+struct ready_rest {
+	__u64 words[READY_FRAME_WORDS];
+	__u32 count;
+};
+
+/* UDP around @len bytes, and VXLAN or GENEVE: wrap_write(). */
+static __always_inline void ready_frame_wrap(ctx_t *ctx, const struct tunnel *t, __u8 kind,
+					     __u32 len, struct ready_rest *rest)
+{
+	__u32 hash = t->sport ? 0 : ctx_hash(ctx) ?: flow_hash(ctx, kind);
+	__be32 first = t->wrap == WRAP_VXLAN ? bpf_htonl(VXLAN_VNI) : bpf_htonl(WIRE_ETH_P_TEB);
+
+	rest->words[0] = wrap_sport(t, hash) | (__u32)t->dport << 16 |
+			 (__u64)bpf_htons(len + UDP_HLEN) << 32;
+	rest->words[1] = first | (__u64)t->okey << 32;
+	rest->count = 2;
+}
+
+/* GRE: gre_write(). */
+static __always_inline void ready_frame_gre(const struct tunnel *t, struct ready_rest *rest)
+{
+	rest->words[0] = (__u32)bpf_htons(WIRE_ETH_P_TEB) << 16;
+	if (t->flags & TUNNEL_OKEY)
+		rest->words[0] |= bpf_htons(GRE_KEY) | (__u64)t->okey << 32;
+	rest->count = 1;
+}
+
+/* ERSPAN, of a frame of which @facts are known: erspan_write(). */
+static __always_inline void ready_frame_erspan(const struct tunnel *t, __u32 facts,
+					       struct ready_rest *rest)
+{
+	__u32 version = erspan_version(t), session, hwid;
+
+	rest->count = version + 1;
+	if (!version) {
+		rest->words[0] = bpf_htonl(WIRE_ETH_P_ERSPAN);
+		return;
+	}
+	session = bpf_ntohl(t->okey) & ERSPAN_SESSION;
+	rest->words[0] = bpf_htonl((__u32)GRE_SEQ << 16 |
+				   (version == 1 ? WIRE_ETH_P_ERSPAN : WIRE_ETH_P_ERSPAN2)) |
+			 (__u64)bpf_htonl(gre_sequence_next(t->id)) << 32;
+	rest->words[1] =
+		bpf_htonl(version << ERSPAN_VERSION_SHIFT | (facts & ~ERSPAN_SESSION) | session);
+	if (version == 1) {
+		rest->words[1] |= (__u64)bpf_htonl(t->erspan & TUNNEL_ERSPAN_INDEX) << 32;
+		return;
+	}
+	hwid = t->erspan >> TUNNEL_ERSPAN_HWID_SHIFT & ERSPAN_HWID_MAX;
+	rest->words[1] |= (__u64)bpf_htonl(erspan_timestamp()) << 32;
+	rest->words[2] = bpf_htonl(ERSPAN_FRAME | hwid << ERSPAN_HWID_SHIFT |
+				   (facts & ERSPAN_FACT_EGRESS ? ERSPAN_EGRESS : 0));
+}
+
+/* What of enum copy the frame is, or -1 where it may have to be cut. */
+static __always_inline int ready_frame_copy(ctx_t *ctx, const struct tunnel *t)
+{
+	const struct mirror *mirror;
+	__u32 mtu = 0;
+
+	if (t->flags & TUNNEL_TRUNCATE && ctx_len(ctx) > IPV4_MTU_MIN + WIRE_ETH_HLEN &&
+	    bpf_check_mtu(ctx, t->anchor, &mtu, 0, 0))
+		return -1;
+	if (likely(!(ctx->tc_index & MIRROR_MARK)))
+		return 0;
+	mirror = copy_mirror(ctx, t->anchor);
+	if (!mirror)
+		return 0;
+	return mirror->snaplen ? -1 : copy_of(ctx);
+}
+
+/* Write all headers into the room. @head and @third: of IPv4. Returns 0 or a refusal. */
+static __always_inline int ready_frame_write(ctx_t *ctx, const struct cpu_state *state, __u64 head,
+					     __u32 third, const struct ready_rest *rest)
+{
+	const struct ready *ready = &state->ready;
+	void *to = ctx_begin(ctx), *inner = to + (ready->hlen & 0x7f);
+	__u64 *word = to + READY_FRAME_AT;
+	__u64 eth;
+	__u32 more;
+	__be16 eth_proto;
+
+	/* The frame's own header was there to be read, and an IP header behind it. */
+	if (unlikely((void *)(word + READY_FRAME_WORDS) > ctx_end(ctx) ||
+		     inner + WIRE_ETH_HLEN > ctx_end(ctx)))
+		return REFUSE(push_failed);
+	eth = *(__u64 *)to;
+	more = *(__u32 *)(to + 8);
+	eth_proto = *(__be16 *)(to + 12);
+	/* The last word may reach into the header that comes behind, which is written after it. */
+	word[0] = rest->words[0];
+	if (rest->count > 1)
+		word[1] = rest->words[1];
+	if (rest->count > 2)
+		word[2] = rest->words[2];
+	*(__u64 *)inner = eth;
+	*(__u32 *)(inner + 8) = more;
+	*(__be16 *)(inner + 12) = eth_proto;
+	ready_ethernet(to, &state->route);
+	*(__u64 *)(to + 14) = head;
+	*(__u32 *)(to + 22) = third;
+	*(__u64 *)(to + 26) = ready->addresses;
+	return 0;
+}
+
+/* Carry a frame. Returns the hook's verdict, a refusal, or READY_NOT. */
+__noinline int ready_frame_send(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state)
+{
+	struct ready_rest rest = {};
+	const struct ready *ready;
+	struct ready_inner in;
+	__u32 len, third;
+	__u64 head;
+	int copy, ret;
+
+	if (!t || !state)
+		return READY_NOT;
+	ready = &state->ready;
+	len = ctx_len(ctx) - WIRE_ETH_HLEN;
+	if (unlikely(len > ready->room || ctx_gso_size(ctx) || ctx_tagged(ctx)))
+		return READY_NOT;
+	ret = ready_read(ctx, ready, &in);
+	if (unlikely(ret))
+		return ret;
+	copy = ready_frame_copy(ctx, t);
+	if (unlikely(copy < 0))
+		return READY_NOT;
+	ret = ready4_build(ready, &in, len, &head, &third);
+	if (unlikely(ret))
+		return ret;
+	if (t->wrap != WRAP_NONE)
+		ready_frame_wrap(ctx, t, in.kind == &ready->ipv6 ? INNER_IPV6 : INNER_IPV4,
+				 len + ready->hlen - IPV4_HLEN - UDP_HLEN, &rest);
+	else if (t->payload == PAYLOAD_GRE)
+		ready_frame_gre(t, &rest);
+	else
+		ready_frame_erspan(
+			t,
+			erspan_facts(ctx, t,
+				     copy | (in.kind == &ready->ipv6 ? INNER_IPV6 : INNER_IPV4)
+						     << 8,
+				     0, 0),
+			&rest);
+	if (unlikely(ctx_push(ctx, ready->hlen, ready->room_flags | ctx_push_frame(WIRE_ETH_HLEN))))
+		return READY_NOT;
+	ret = ready_frame_write(ctx, state, head, third, &rest);
+	if (unlikely(ret))
+		return ret;
+	return ready_redirect(state, len);
+}
+
+#endif
