@@ -154,8 +154,12 @@ check "counters of two CPUs" counters_cpus
 check "counters in text" counters_text
 check "beside the tunnel" without_tunnel
 
-two_hosts
-tunnel_ends 10.1.1.5 10.1.1.7 dev eth0 nopmtudisc tos inherit
-shared all_traffic "dev nopmtudisc"
+other_words()
+{
+	two_hosts
+	tunnel_ends 10.1.1.5 10.1.1.7 dev eth0 nopmtudisc tos inherit
+	all_traffic "dev nopmtudisc"
+}
+shared other_words
 
 finish
