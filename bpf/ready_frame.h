@@ -19,8 +19,9 @@ enum { READY_FRAME_AT = WIRE_ETH_HLEN + IPV4_HLEN, READY_FRAME_WORDS = 3 };
 static __always_inline bool ready_frame_can(const struct tunnel *t)
 {
 	return t->family == FAMILY_IPV4 &&
-	       !(t->flags & (TUNNEL_NO_REMOTE | TUNNEL_TOS_PLAIN | TUNNEL_OCSUM | TUNNEL_OSEQ |
-			     TUNNEL_WRAP_CSUM | TUNNEL_OPTIONS)) &&
+	       !(t->flags & (TUNNEL_NO_REMOTE | TUNNEL_TOS_PLAIN | TUNNEL_OCSUM | TUNNEL_WRAP_CSUM |
+			     TUNNEL_OPTIONS)) &&
+	       (t->payload == PAYLOAD_ERSPAN || !(t->flags & TUNNEL_OSEQ)) &&
 	       (t->wrap == WRAP_NONE || t->wrap >= WRAP_VXLAN);
 }
 
