@@ -73,6 +73,21 @@ static int anchor_add(const struct kind *kind, const char *name, const struct an
 	return netlink_link_add(&want);
 }
 
+/* The address that is wanted, or else a new one. */
+static int anchor_mac(const struct anchor_want *want, __u8 *mac)
+{
+	static const __u8 none[6];
+
+	if (memcmp(want->mac, none, sizeof(none))) {
+		memcpy(mac, want->mac, sizeof(none));
+		return 0;
+	}
+	if (getrandom(mac, sizeof(none), 0) != sizeof(none))
+		return -EIO;
+	mac[0] = (mac[0] & 0xfe) | 0x02; /* one host, locally administered */
+	return 0;
+}
+
 static int anchor_create_kind(const struct kind *kind, const char *name,
 			      const struct anchor_want *want, struct anchor *anchor)
 {
@@ -80,9 +95,9 @@ static int anchor_create_kind(const struct kind *kind, const char *name,
 	char half[IFNAMSIZ];
 	int err;
 
-	if (getrandom(anchor->mac, sizeof(anchor->mac), 0) != sizeof(anchor->mac))
-		return -EIO;
-	anchor->mac[0] = (anchor->mac[0] & 0xfe) | 0x02; /* one host, locally administered */
+	err = anchor_mac(want, anchor->mac);
+	if (err)
+		return err;
 	err = anchor_add(kind, name, want, anchor->mac, half);
 	err = err ?: netlink_link_by_name(name, &link);
 	if (err)

@@ -56,6 +56,7 @@ struct anchor_want {
 	__u32 mtu;
 	bool segments; /* cuts packets to wire size */
 	bool ethernet; /* for frames */
+	__u8 mac[6];   /* 0: by chance */
 };
 
 /*

@@ -253,3 +253,18 @@ int args_split(char *line, char **words, int max)
 			*line++ = 0;
 	}
 }
+
+int parse_mac(const char *word, __u8 *mac)
+{
+	unsigned int byte[6];
+	int end = 0;
+	size_t i;
+
+	if (sscanf(word, "%2x:%2x:%2x:%2x:%2x:%2x%n", &byte[0], &byte[1], &byte[2], &byte[3],
+		   &byte[4], &byte[5], &end) != 6 ||
+	    word[end] || strspn(word, "0123456789abcdefABCDEF:") != (size_t)end)
+		return -EINVAL;
+	for (i = 0; i < 6; i++)
+		mac[i] = byte[i];
+	return 0;
+}

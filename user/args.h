@@ -78,6 +78,9 @@ const char *args_nearest(const char *word, const char *(*name_of)(size_t i));
  * on success. */
 int parse_number(const char *word, unsigned long min, unsigned long max, unsigned long *number);
 
+/* Six bytes in hexadecimal with colons between them, into @mac. Returns 0 or -EINVAL. */
+int parse_mac(const char *word, __u8 *mac);
+
 /* The name of a device that may exist (dev_valid_name()): 1 to 15 bytes, no `/`, `:` or white
  * space. 0 or -EINVAL. */
 int parse_name(const char *word, struct error *err);

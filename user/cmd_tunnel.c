@@ -5,6 +5,7 @@
 
 #include "output.h"
 #include "verbs.h"
+#include "wire.h"
 
 /* `NAME` or `name NAME`; @label is another word for `name`. */
 static int take_name(struct args *args, const char *label, const char **name, struct error *err)
@@ -183,20 +184,70 @@ static int take_type(struct args *args, struct tunnel_spec *spec, struct error *
 	return misuse(err, "type: \"%s\" is not a type; see `xtun help modes`", spec->type);
 }
 
+/* The next word, which is the value of @label. */
+static int take_value(struct args *args, const char *label, const char **value, struct error *err)
+{
+	*value = args_next(args);
+	return *value ? 0 : misuse(err, "%s: its value is missing", label);
+}
+
+/* Of what `ip link` takes in front of the type: the device's @mtu and address. */
+static int take_link(struct args *args, unsigned long *mtu, __u8 *mac, struct error *err)
+{
+	const char *value;
+	int ret;
+
+	while (args->count) {
+		if (!strcmp(*args->words, "mtu")) {
+			args_next(args);
+			ret = take_value(args, "mtu", &value, err);
+			if (!ret && parse_number(value, IPV4_MTU_MIN, IPV4_LEN_MAX, mtu))
+				ret = misuse(err, "mtu: \"%s\" is not %d..%d", value, IPV4_MTU_MIN,
+					     IPV4_LEN_MAX);
+		} else if (!strcmp(*args->words, "address")) {
+			args_next(args);
+			ret = take_value(args, "address", &value, err);
+			if (!ret && (parse_mac(value, mac) || mac[0] & 1))
+				ret = misuse(err,
+					     "address: \"%s\" is not the MAC of one host, as "
+					     "02:00:00:00:00:07 is",
+					     value);
+		} else {
+			break;
+		}
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 int link_add(struct model *model, struct args *args, struct error *err)
 {
+	static const __u8 none[6];
+	struct tunnel_entry *entry;
 	struct tunnel_spec spec;
+	unsigned long mtu = 0;
 	const char *name;
+	__u8 mac[6] = {};
 	int ret;
 
 	ret = take_name(args, "dev", &name, err);
 	if (ret)
 		return ret;
 	spec_init(&spec, name);
-	ret = take_type(args, &spec, err);
+	ret = take_link(args, &mtu, mac, err);
+	ret = ret ?: take_type(args, &spec, err);
+	if (!ret && spec.mode->inner != INNER_ETHERNET && memcmp(mac, none, sizeof(mac)))
+		ret = misuse(err, "address: the device of a %s tunnel has none", spec.type);
 	ret = ret ?: take_spec(args, &spec, GIVEN_MODE, true, err);
 	spec.type = NULL; /* it points into the command line */
-	return ret ?: model_add(model, &spec, err);
+	ret = ret ?: model_add(model, &spec, err);
+	if (ret)
+		return ret;
+	entry = model_find(model, spec.name);
+	entry->mtu = mtu;
+	memcpy(entry->mac, mac, sizeof(entry->mac));
+	return 0;
 }
 
 int link_change(struct model *model, struct args *args, struct error *err)

@@ -37,6 +37,8 @@ struct tunnel_entry {
 	struct tunnel record;     /* as the kernel has it, when it is created */
 	struct peer_table *peers; /* PEER_TABLES, NULL: nothing was said of any */
 	bool forget;              /* what was learned is to be forgotten */
+	__u32 mtu;                /* what its device is made with, 0: as the underlay has it, */
+	__u8 mac[6];              /* 0: by chance */
 };
 
 struct port_entry {

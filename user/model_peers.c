@@ -106,29 +106,13 @@ int peer_via_parse(const char *word, struct typed_peer *typed, struct error *err
 	return 0;
 }
 
-/* Six pairs of digits with colons or hyphens between them. */
-static int mac_parse(const char *word, __u8 *mac)
-{
-	unsigned int byte[6];
-	int end = 0;
-	size_t i;
-
-	if (sscanf(word, "%2x:%2x:%2x:%2x:%2x:%2x%n", &byte[0], &byte[1], &byte[2], &byte[3],
-		   &byte[4], &byte[5], &end) != 6 ||
-	    word[end] || strspn(word, "0123456789abcdefABCDEF:") != (size_t)end)
-		return -EINVAL;
-	for (i = 0; i < 6; i++)
-		mac[i] = byte[i];
-	return 0;
-}
-
 int peer_mac_parse(const char *word, struct typed_peer *typed, struct error *err)
 {
 	static const __u8 none[6];
 	__u8 *mac = (__u8 *)&typed->peer.prefix;
 
 	*typed = (struct typed_peer){ .via_af = AF_UNSPEC, .inner = INNER_ETHERNET };
-	if (mac_parse(word, mac))
+	if (parse_mac(word, mac))
 		return misuse(err, "lladdr: \"%s\" is not a MAC, as 02:00:00:00:00:07 is", word);
 	if (mac[0] & 1)
 		return misuse(err,

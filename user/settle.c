@@ -173,7 +173,9 @@ static int tunnel_create(struct state *state, struct tunnel_entry *entry, __u32 
 			 struct tunnel *record, struct error *err)
 {
 	const __u8 inner = entry->spec.mode->inner;
-	struct anchor_want want = { .mtu = mtu,
+	/* An MTU that a user asked for is, like one set later, not that of the record: nothing
+	 * changes it. */
+	struct anchor_want want = { .mtu = entry->mtu ?: mtu,
 				    .segments = cuts,
 				    .ethernet = inner == INNER_ETHERNET };
 	enum anchor_kind kind = entry->spec.anchor;
@@ -186,6 +188,7 @@ static int tunnel_create(struct state *state, struct tunnel_entry *entry, __u32 
 		ret = ret ?: fdb_forget(&state->maps, record->id);
 	if (ret)
 		return refuse_kernel(err, ret, "making room for counters");
+	memcpy(want.mac, entry->mac, sizeof(want.mac));
 	ret = anchor_create(&kind, entry->spec.name, &want, &anchor, err);
 	if (ret)
 		return ret;

@@ -262,4 +262,19 @@ default_kind()
 }
 check "default kind" default_kind
 
+# What `ip link add` takes in front of the type. The MTU stays what was asked for.
+as_asked()
+{
+	local mtu=1300
+
+	two_hosts
+	run xt a link add tun1 mtu "$mtu" address 02:00:00:00:00:17 type gretap local 10.1.1.5 remote 10.1.1.7
+	equal "hardware address" "$(mac a tun1)" 02:00:00:00:00:17
+	equal "MTU" "$(mtu a tun1)" "$mtu"
+	run ip -n "$(ns a)" link set eth0 mtu 1400
+	run xt a tunnel change tun1 ttl 9
+	equal "MTU after a change of the underlay's" "$(mtu a tun1)" "$mtu"
+}
+check "mtu and address as asked for" as_asked
+
 finish

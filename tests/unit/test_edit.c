@@ -32,6 +32,8 @@ static const struct {
 	{ "link add name t3 type ipip local 1.2.3.4 ttl 5 tos inherit pmtudisc dev eth1",
 	  "tunnel add t3 mode ipip local 1.2.3.4 dev eth1 ttl 5 tos inherit\n" },
 	{ "link add dev t3 type ipip", "tunnel add t3 mode ipip\n" },
+	{ "link add t3 mtu 1400 address 02:00:00:00:00:07 type gretap",
+	  "tunnel add t3 mode gretap\n" },
 	{ "tunnel replace t3 mode ipip nopmtudisc", "tunnel add t3 mode ipip nopmtudisc\n" },
 	{ "tunnel add t3 mode ipip dev new", "tunnel add t3 mode ipip dev new\n" },
 };
@@ -169,6 +171,13 @@ static const struct bad {
 	{ "tunnel add t3 mode ipi", STATUS_USAGE,
 	  "tunnel add: mode: \"ipi\" is not a mode; did you mean ipip?" },
 	{ "tunnel add t3 mode vxlanx", STATUS_USAGE, "tunnel add: mode: \"vxlanx\" is not a mode" },
+	{ "link add t3 mtu 67 type gre", STATUS_USAGE, "link add: mtu: \"67\" is not 68..65535" },
+	{ "link add t3 mtu", STATUS_USAGE, "link add: mtu: its value is missing" },
+	{ "link add t3 address 03:00:00:00:00:07 type gretap", STATUS_USAGE,
+	  "link add: address: \"03:00:00:00:00:07\" is not the MAC of one host, as "
+	  "02:00:00:00:00:07 is" },
+	{ "link add t3 address 02:00:00:00:00:07 type gre", STATUS_USAGE,
+	  "link add: address: the device of a gre tunnel has none" },
 	{ "link add t3 type ipi", STATUS_USAGE,
 	  "link add: type: \"ipi\" is not a type; did you mean ipip?" },
 	/* VXLAN and GENEVE */
