@@ -139,20 +139,18 @@ __noinline int erspan_read(ctx_t *ctx, struct headers *h, __u32 eth_proto)
 	return headers_frame(ctx, h);
 }
 
-/* The session of a packet, which begins to be counted with its first frame. NULL: there is no room
- * for it. */
-static __always_inline struct session *erspan_session(ctx_t *ctx, const struct endpoint *end,
-						      const struct headers *h)
+/* A session beside those that have places of their own, which begins to be counted with its first
+ * frame. NULL: there is no room for it. */
+static __noinline struct session *erspan_session_other(ctx_t *ctx, const struct endpoint *end,
+						       const struct headers *h, __u32 number)
 {
-	struct session_key key = { .id = end->id, .session = SESSION_NONE };
+	struct session_key key = { .id = end->id, .session = number };
 	struct session fresh = { .next = h->sequence, .version = h->erspan - 1 };
 	const void *ip = ctx_at(ctx, WIRE_ETH_HLEN, IPV6_HLEN);
 	struct session *session;
 
 	if (unlikely(!ip))
 		return NULL;
-	if (h->erspan > 1)
-		key.session = bpf_ntohl(h->key);
 	if (*(const __u8 *)ip >> 4 == 4)
 		key.remote.v4 = ((const struct iphdr *)ip)->saddr;
 	else
@@ -162,6 +160,32 @@ static __always_inline struct session *erspan_session(ctx_t *ctx, const struct e
 		return session;
 	bpf_map_update_elem(&sessions, &key, &fresh, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&sessions, &key);
+}
+
+/* The session of a packet. NULL: there is no room for it. */
+static __always_inline struct session *erspan_session(ctx_t *ctx, const struct endpoint *end,
+						      const struct headers *h)
+{
+	__u32 number = h->erspan > 1 ? bpf_ntohl(h->key) : SESSION_NONE;
+	__u32 at = end->id & (SESSION_PLACES - 1);
+	const struct iphdr *ip = ctx_begin(ctx) + WIRE_ETH_HLEN;
+	struct session_place *place;
+	__u64 who;
+
+	if (likely((void *)(ip + 1) <= ctx_end(ctx) && ip->version == 4)) {
+		who = (__u64)ip->saddr << SESSION_REMOTE_SHIFT | end->id << SESSION_ID_SHIFT |
+		      ((number + 1) & SESSION_ID_MASK);
+		place = bpf_map_lookup_elem(&session_places, &at);
+		if (place && likely(place->who == who))
+			return &place->session;
+		if (place && !place->who &&
+		    !__sync_val_compare_and_swap(&place->who, 0, who)) {
+			place->session.next = h->sequence;
+			place->session.version = h->erspan - 1;
+			return &place->session;
+		}
+	}
+	return erspan_session_other(ctx, end, h, number);
 }
 
 /* Older by more than this, a number is no late one: its sender began anew. */

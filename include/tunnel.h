@@ -21,7 +21,7 @@
 #include <linux/types.h>
 #endif
 
-#define TUNNEL_LAYOUT 5
+#define TUNNEL_LAYOUT 6
 
 enum family { FAMILY_IPV4, FAMILY_IPV6, FAMILY_MAX };
 enum wrap { WRAP_NONE, WRAP_FOU, WRAP_GUE, WRAP_VXLAN, WRAP_GENEVE, WRAP_MAX };
@@ -429,6 +429,20 @@ struct session {
 	__u32 version;
 };
 _Static_assert(sizeof(struct session) == 48, "struct session is part of the layout");
+
+/*
+ * The first session of a tunnel over IPv4 lies where it is found at less cost: at the tunnel's id,
+ * modulo SESSION_PLACES, in the array `session_places`. Who has come first stays there.
+ */
+enum { SESSION_PLACES = 1024 };
+
+struct session_place {
+	__u64 who; /* sender, tunnel's id, session and 1 more; 0: nobody */
+	struct session session;
+};
+_Static_assert(sizeof(struct session_place) == 56, "struct session_place is part of the layout");
+
+enum { SESSION_ID_SHIFT = 16, SESSION_REMOTE_SHIFT = 32, SESSION_ID_MASK = 0xffff };
 
 /* Drops are counted where they are few: an element for each tunnel and reason that occurred. */
 struct drop_key {

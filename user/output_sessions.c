@@ -33,17 +33,13 @@ static struct row *rows_read(const struct state *state, const struct tunnel_entr
 
 	*count = 0;
 	if (entry->spec.mode->payload != PAYLOAD_ERSPAN || !entry->port ||
-	    sessions_read(&state->maps, &found))
+	    sessions_read(&state->maps, entry->record.id, &found))
 		return NULL;
 	if (found.count)
 		rows = calloc(found.count, sizeof(*rows));
-	for (i = 0; rows && i < found.count; i++) {
-		const struct session_key *key = (struct session_key *)found.keys + i;
-
-		if (key->id == entry->record.id)
-			rows[(*count)++] =
-				(struct row){ *key, ((struct session *)found.values)[i] };
-	}
+	for (i = 0; rows && i < found.count; i++)
+		rows[(*count)++] = (struct row){ ((struct session_key *)found.keys)[i],
+						 ((struct session *)found.values)[i] };
 	elements_free(&found);
 	if (rows)
 		qsort(rows, *count, sizeof(*rows), row_order);

@@ -15,11 +15,10 @@
 #include "peer_image.h"
 
 static const char *const map_names[] = {
-	"tunnels",        "endpoints4",      "endpoints6", "slots",     "ports",
-	"sequences",      "cpu_state",       "drops",      "path_mtus", "config",
-	"devices",        "canary",          "peers4",     "peers6",    "xdp_devices",
-	"mirrors",        "mirror_counters", "sessions",   "peers_mac", "fdb",
-	"geneve_options", "cpus",            "cpus_frags",
+	"tunnels",   "endpoints4", "endpoints6",     "slots",   "ports",           "sequences",
+	"cpu_state", "drops",      "path_mtus",      "config",  "devices",         "canary",
+	"peers4",    "peers6",     "xdp_devices",    "mirrors", "mirror_counters", "sessions",
+	"peers_mac", "fdb",        "geneve_options", "cpus",    "cpus_frags",      "session_places",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_COUNT, "a map without a name");
 
@@ -490,25 +489,78 @@ int mirror_counters_clear(const struct maps *maps, __u32 id)
 	return err;
 }
 
-int sessions_read(const struct maps *maps, struct elements *out)
+/* The place of tunnel @id, all zero where it is another's. */
+static int session_place_read(const struct maps *maps, __u32 id, struct session_place *place)
 {
-	return map_elements(maps->sessions, sizeof(struct session_key), sizeof(struct session), out);
+	__u32 at = id % SESSION_PLACES;
+	int err = bpf_map_lookup_elem(maps->session_places, &at, place);
+
+	if (!err && (place->who >> SESSION_ID_SHIFT & SESSION_ID_MASK) != id)
+		*place = (struct session_place){};
+	return err;
 }
 
-int sessions_forget(const struct maps *maps, __u32 id)
+/* Behind the last of @found, which has room. */
+static void session_append(struct elements *found, struct session_key key,
+			   const struct session *session)
 {
-	struct elements found = {};
-	int err;
-	size_t i;
+	((struct session_key *)found->keys)[found->count] = key;
+	((struct session *)found->values)[found->count++] = *session;
+}
 
-	err = sessions_read(maps, &found);
+int sessions_read(const struct maps *maps, __u32 id, struct elements *out)
+{
+	struct session_place place;
+	struct elements found = {};
+	__u32 number;
+	size_t i;
+	int err;
+
+	err = map_elements(maps->sessions, sizeof(struct session_key), sizeof(struct session),
+			   &found);
+	err = err ?: session_place_read(maps, id, &place);
+	if (!err) {
+		out->keys = calloc(found.count + 1, sizeof(struct session_key));
+		out->values = calloc(found.count + 1, sizeof(struct session));
+		err = out->keys && out->values ? 0 : -ENOMEM;
+	}
 	for (i = 0; i < found.count && !err; i++) {
 		const struct session_key *key = (struct session_key *)found.keys + i;
 
 		if (key->id == id)
-			err = map_delete(maps->sessions, key);
+			session_append(out, *key, (struct session *)found.values + i);
+	}
+	if (!err && place.who) {
+		number = place.who & SESSION_ID_MASK;
+		session_append(
+			out,
+			(struct session_key){ .remote.v4 = place.who >> SESSION_REMOTE_SHIFT,
+					      .id = id,
+					      .session = number ? number - 1 : SESSION_NONE },
+			&place.session);
 	}
 	elements_free(&found);
+	if (err)
+		elements_free(out);
+	return err;
+}
+
+int sessions_forget(const struct maps *maps, __u32 id)
+{
+	static const struct session_place nobody;
+	__u32 at = id % SESSION_PLACES;
+	struct session_place place;
+	struct elements found = {};
+	int err;
+	size_t i;
+
+	err = sessions_read(maps, id, &found);
+	for (i = 0; i < found.count && !err; i++)
+		err = map_delete(maps->sessions, (struct session_key *)found.keys + i);
+	elements_free(&found);
+	err = err ?: session_place_read(maps, id, &place);
+	if (!err && place.who)
+		err = bpf_map_update_elem(maps->session_places, &at, &nobody, BPF_ANY);
 	return err;
 }
 

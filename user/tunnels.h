@@ -18,7 +18,7 @@
 struct maps {
 	int tunnels, endpoints4, endpoints6, slots, ports, sequences, cpu_state, drops, path_mtus,
 		config, devices, canary, peers4, peers6, xdp_devices, mirrors, mirror_counters,
-		sessions, peers_mac, fdb, geneve_options, cpus, cpus_frags;
+		sessions, peers_mac, fdb, geneve_options, cpus, cpus_frags, session_places;
 };
 
 enum { MAP_COUNT = sizeof(struct maps) / sizeof(int) };
@@ -126,8 +126,8 @@ struct counters {
 /* Counters of one tunnel summed over all CPUs. */
 int counters_read(const struct maps *maps, __u32 id, struct counters *sum);
 
-/* Keys struct session_key, values struct session. */
-int sessions_read(const struct maps *maps, struct elements *out);
+/* Those of one tunnel: keys struct session_key, values struct session. */
+int sessions_read(const struct maps *maps, __u32 id, struct elements *out);
 /* Forget those of one tunnel. */
 int sessions_forget(const struct maps *maps, __u32 id);
 
