@@ -79,6 +79,7 @@ struct mirror_counters {
 	__u64 sampled_out;
 	__u64 sent;
 	__u64 drops[MIRROR_DROP_MAX];
+	__u64 pair_jiffies; /* when a copy last went through the pair of devices that cuts */
 };
 
 #endif
