@@ -42,8 +42,8 @@ static __always_inline __u32 refusal(long err)
 enum { PAIR_EMPTY = 64 };
 
 /*
- * The device that takes the copy. What is to be cut into segments has to go through the tunnel's own,
- * and what comes soon after it, too: no frame may overtake another.
+ * The device that takes the copy. What is to be cut into segments has to go through the tunnel's
+ * own, and what comes soon after it, too: no frame may overtake another.
  */
 static __always_inline __u32 taker(ctx_t *ctx, struct mirror_counters *counters)
 {
