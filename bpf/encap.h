@@ -289,8 +289,9 @@ static __always_inline int encap_long(ctx_t *ctx, int ret)
 	/* A compiler that knows that it is the same packet would keep what it found before. */
 	asm volatile("" : "+r"(ctx));
 	t = port_tunnel(ctx->ifindex);
+	/* In front of a device it is that one's to take, or to drop. */
 	if (unlikely(!t))
-		return CTX_DROP;
+		return ctx->ingress_ifindex == ctx->ifindex ? CTX_DROP : CTX_NEXT;
 	state = bpf_map_lookup_elem(&cpu_state, &t->id);
 	if (unlikely(!state))
 		return CTX_DROP;
@@ -300,6 +301,22 @@ static __always_inline int encap_long(ctx_t *ctx, int ret)
 		ret = t->inner & INNER_ETHERNET ? encap_frame(ctx, t, state, &verdict)
 						: encap_packet(ctx, t, state, &verdict);
 	return likely(ret >= 0) ? ret : drop_count(t->id, ret, verdict);
+}
+
+/* Ticks of the clock after which nothing waits in the queue between the halves of a pair. */
+enum { PAIR_EMPTY = 64 };
+
+/*
+ * Whether the packet has to go through the pair in front of which it is: it is to be cut there, or
+ * comes soon after one that was, which it must not overtake.
+ */
+static __always_inline bool encap_later(ctx_t *ctx, struct cpu_state *state)
+{
+	__u64 now = bpf_jiffies64();
+
+	if (ctx_gso_size(ctx))
+		state->pair_jiffies = now;
+	return unlikely(now - state->pair_jiffies <= PAIR_EMPTY);
 }
 
 /* The whole of encapsulation, counted. Returns the hook's verdict. */
@@ -313,6 +330,8 @@ static __always_inline int encap(ctx_t *ctx)
 	if (likely(t->port == port)) {
 		state = bpf_map_lookup_elem(&cpu_state, &t->id);
 		if (likely(state)) {
+			if (unlikely(t->flags & TUNNEL_EARLY) && encap_later(ctx, state))
+				return CTX_NEXT;
 			ret = ready_send(ctx, state);
 			if (ret == READY_NOT && state->route.ready == READY_FRAME &&
 			    state->route.jiffies == bpf_jiffies64())

@@ -9,7 +9,6 @@
 
 const volatile __u32 mirror_id;
 const volatile __u32 mirror_anchor;
-const volatile __u32 mirror_port; /* or 0 */
 const volatile __u32 mirror_sample = 1;
 const volatile __u32 mirror_mark; /* enum mirror_mark: of its copies */
 
@@ -38,33 +37,14 @@ static __always_inline __u32 refusal(long err)
 	}
 }
 
-/* Ticks of the clock after which nothing waits in the queue between the halves of a pair. */
-enum { PAIR_EMPTY = 64 };
-
-/*
- * The device that takes the copy. What is to be cut into segments has to go through the tunnel's
- * own, and what comes soon after it, too: no frame may overtake another.
- */
-static __always_inline __u32 taker(ctx_t *ctx, struct mirror_counters *counters)
-{
-	__u64 now;
-
-	if (!mirror_port)
-		return mirror_anchor;
-	now = bpf_jiffies64();
-	if (unlikely(ctx->gso_size))
-		counters->pair_jiffies = now;
-	return likely(now - counters->pair_jiffies > PAIR_EMPTY) ? mirror_port : mirror_anchor;
-}
-
 /* The mark is the copy's alone: the frame gets back what it had. */
 static __always_inline void copy(ctx_t *ctx, struct mirror_counters *counters)
 {
-	__u32 mark = ctx->tc_index, to = taker(ctx, counters);
+	__u32 mark = ctx->tc_index;
 	long err;
 
 	ctx->tc_index = mirror_mark;
-	err = bpf_clone_redirect(ctx, to, 0);
+	err = bpf_clone_redirect(ctx, mirror_anchor, 0);
 	ctx->tc_index = mark;
 	if (likely(!err))
 		counters->sent++;

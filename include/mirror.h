@@ -33,8 +33,7 @@ struct mirror {
 	__u32 sample;     /* one in so many frames is copied */
 	__u32 snaplen;    /* bytes of the frame in its copy, 0: all */
 	__u32 attached;   /* how: enum device_flags */
-	__u32 port;       /* ifindex of where copies of one segment go instead; 0: nowhere else */
-	__u32 pad[5];
+	__u32 pad[6];
 	char filter[MIRROR_FILTER_MAX]; /* as typed; empty: every frame matches */
 };
 _Static_assert(sizeof(struct mirror) == 1024, "struct mirror is part of the layout");
@@ -79,7 +78,6 @@ struct mirror_counters {
 	__u64 sampled_out;
 	__u64 sent;
 	__u64 drops[MIRROR_DROP_MAX];
-	__u64 pair_jiffies; /* when a copy last went through the pair of devices that cuts */
 };
 
 #endif

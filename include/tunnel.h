@@ -76,6 +76,8 @@ enum tunnel_flags {
 	TUNNEL_LEARNING = 1 << 26,  /* remote any: inner sources are learned from received frames */
 
 	TUNNEL_TRUNCATE = 1 << 28, /* frames that are too long are cut, each by itself */
+	TUNNEL_EARLY = 1 << 29,    /* in a slot of an anchor that is a pair: what needs cutting goes on
+				      to the port */
 	/* VXLAN and GENEVE */
 	TUNNEL_UDP_ZERO_RX = 1 << 24, /* over IPv6, too, packets come without UDP checksum */
 	TUNNEL_OPTIONS = 1 << 25,     /* the map `geneve_options` has what goes into the header */
@@ -100,7 +102,8 @@ enum erspan_fields {
 /*
  * Read-mostly description of one tunnel; the map `tunnels` has it under the ifindex of its port:
  * the device at which the encapsulating program runs. The port is the anchor itself, but for
- * anchors that are pairs, where it is the hidden half. The tunnel's name is the anchor's name and
+ * anchors that are pairs, where it is the hidden half; of such an anchor there may be a slot besides
+ * (TUNNEL_EARLY), with the anchor for a port. The tunnel's name is the anchor's name and
  * stands nowhere else.
  */
 struct tunnel {
@@ -397,10 +400,11 @@ struct cpu_state {
 	__u64 rx_packets, rx_bytes;
 	struct ready ready;
 	__u64 own_jiffies; /* VXLAN, GENEVE: when packets to the address below were for this host */
+	__u64 pair_jiffies; /* TUNNEL_EARLY: when packets last went on to be cut */
 	__be32 own;
 	__u32 pad;
 };
-_Static_assert(sizeof(struct cpu_state) == 152, "struct cpu_state is part of the layout");
+_Static_assert(sizeof(struct cpu_state) == 160, "struct cpu_state is part of the layout");
 
 /* Sequence numbers of one tunnel, RFC 2890, host byte order: one for all CPUs, as in the kernel. */
 struct sequence {

@@ -180,7 +180,7 @@ void anchor_receive(const struct tunnel *t, __u32 port, __u32 *ifindex, __u32 *f
 	*flags = hidden ? 0 : 1; /* BPF_F_INGRESS */
 }
 
-__u32 anchor_copies(const struct tunnel *t, __u32 port)
+bool anchor_early(const struct tunnel *t)
 {
-	return kinds[t->kind].hook == HOOK_TC_INGRESS && !receives_by_half(t) ? port : 0;
+	return kinds[t->kind].pair && !receives_by_half(t);
 }

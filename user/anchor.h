@@ -71,9 +71,9 @@ int anchor_create(enum anchor_kind *kind, const char *name, const struct anchor_
 void anchor_receive(const struct tunnel *t, __u32 port, __u32 *ifindex, __u32 *flags);
 
 /*
- * The device at whose egress the program may take packets of @t, which has @port, that need no
- * cutting: the hidden half, unless that is the way of what is received. 0: there is none.
+ * Whether the program stands at the egress of the anchor of @t, too, where it takes what needs no
+ * cutting before the device does: a pair that the user did not choose to have.
  */
-__u32 anchor_copies(const struct tunnel *t, __u32 port);
+bool anchor_early(const struct tunnel *t);
 
 #endif

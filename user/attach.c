@@ -25,7 +25,7 @@ enum {
 enum place { PLACE_FIRST, PLACE_SECOND };
 
 #define LINK_PORT    "port-"
-#define LINK_COPIES  "copies-"
+#define LINK_EARLY   "early-"
 #define LINK_DEVICE  "device-"
 #define LINK_HANDOFF "handoff-"
 
@@ -248,51 +248,66 @@ int port_attach(struct state *state, const struct anchor *anchor, struct error *
 	return ret ? refuse_kernel(err, ret, "attaching to the tunnel's device") : 0;
 }
 
+/* Whether the pin @name is one of @prefix and a device. */
+static bool pin_of(const char *name, const char *prefix, __u32 *ifindex)
+{
+	size_t len = strlen(prefix);
+
+	if (strncmp(name, prefix, len))
+		return false;
+	*ifindex = strtoul(name + len, NULL, 10);
+	return true;
+}
+
 void port_forget(struct state *state, bool (*known)(__u32 ifindex, void *data), void *data)
 {
 	int fd = openat(state->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
+	__u32 ifindex;
 
 	if (!dir)
 		return;
 	while ((entry = readdir(dir)))
-		if (!strncmp(entry->d_name, LINK_PORT, strlen(LINK_PORT)) &&
-		    !known(strtoul(entry->d_name + strlen(LINK_PORT), NULL, 10), data))
-			unlinkat(fd, entry->d_name, 0);
+		if (pin_of(entry->d_name, LINK_PORT, &ifindex) ||
+		    pin_of(entry->d_name, LINK_EARLY, &ifindex))
+			if (!known(ifindex, data))
+				unlinkat(fd, entry->d_name, 0);
 	closedir(dir);
 }
 
-int copies_attach(struct state *state, __u32 port, struct error *err)
+int early_attach(struct state *state, __u32 anchor, struct error *err)
 {
 	__u32 flags = 0;
 	char name[32];
 	int ret;
 
-	snprintf(name, sizeof(name), LINK_COPIES "%u", port);
+	snprintf(name, sizeof(name), LINK_EARLY "%u", anchor);
 	if (link_alive(state, name))
 		return 0;
-	ret = program_attach(state, state->encap, port, false, PLACE_SECOND, name, &flags);
-	return ret ? refuse_kernel(err, ret, "attaching to the hidden half of the tunnel's device")
-		   : 0;
+	ret = program_attach(state, state->encap, anchor, false, PLACE_SECOND, name, &flags);
+	return ret ? refuse_kernel(err, ret, "attaching in front of the tunnel's device") : 0;
 }
 
-int copies_detach(struct state *state, __u32 port)
+int early_detach(struct state *state, __u32 anchor, struct error *err)
 {
 	char name[32];
+	int ret;
 
-	snprintf(name, sizeof(name), LINK_COPIES "%u", port);
+	snprintf(name, sizeof(name), LINK_EARLY "%u", anchor);
 	if (!link_alive(state, name))
-		clsact_detach(port, false, PLACE_SECOND);
-	return link_detach(state, name);
+		clsact_detach(anchor, false, PLACE_SECOND);
+	ret = link_detach(state, name);
+	return ret ? refuse_kernel(err, ret, "detaching in front of the tunnel's device") : 0;
 }
 
-int copies_swap(struct state *state, __u32 port)
+int early_swap(struct state *state, __u32 anchor)
 {
 	char name[32];
 
-	snprintf(name, sizeof(name), LINK_COPIES "%u", port);
-	return program_swap(state, state->encap, port, false, FILTER_PRIORITY + PLACE_SECOND, name);
+	snprintf(name, sizeof(name), LINK_EARLY "%u", anchor);
+	return program_swap(state, state->encap, anchor, false, FILTER_PRIORITY + PLACE_SECOND,
+			    name);
 }
 
 int device_attach(struct state *state, __u32 ifindex, const char *device, __u32 *flags,

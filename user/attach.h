@@ -11,15 +11,14 @@
 int port_attach(struct state *state, const struct anchor *anchor, struct error *err);
 
 /*
- * The same program at the egress of hidden half @port, where mirrors send copies that need no cutting;
- * how often that is asked for makes no difference. copies_detach() and copies_swap() return 0 or a
- * negative errno.
+ * The same program at the egress of the anchor of a pair, see anchor_early(); as often as one likes.
+ * early_swap() returns 0 or a negative errno.
  */
-int copies_attach(struct state *state, __u32 port, struct error *err);
-int copies_detach(struct state *state, __u32 port);
-int copies_swap(struct state *state, __u32 port);
+int early_attach(struct state *state, __u32 anchor, struct error *err);
+int early_detach(struct state *state, __u32 anchor, struct error *err);
+int early_swap(struct state *state, __u32 anchor);
 
-/* Remove the pins of ports for which @known says no. */
+/* Remove the pins of ports and anchors for which @known says no. */
 void port_forget(struct state *state, bool (*known)(__u32 ifindex, void *data), void *data);
 
 /*

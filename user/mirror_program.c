@@ -57,7 +57,6 @@ int mirror_program_load(const struct state *state, __u32 id, const struct mirror
 		return refuse_kernel(err, -errno, "opening the program");
 	skel->rodata->mirror_id = id;
 	skel->rodata->mirror_anchor = mirror->anchor;
-	skel->rodata->mirror_port = mirror->port;
 	skel->rodata->mirror_sample = mirror->sample;
 	skel->rodata->mirror_mark = mark(state, id, ingress);
 	bpf_map__set_autocreate(skel->maps.mirrors, false);

@@ -51,7 +51,6 @@ static struct mirror entry_record(const struct model *want, const struct mirror_
 	struct mirror record = {
 		.device = mirror_device(want, entry),
 		.anchor = mirror_anchor(want, entry),
-		.port = mirror_port(want, entry),
 		.directions = entry->directions,
 		.sample = entry->sample,
 		.snaplen = entry->snaplen,
@@ -74,21 +73,6 @@ static struct mirror_entry *wanted(const struct model *want, const struct mirror
 	return memcmp(&made, record, sizeof(made)) ? NULL : entry;
 }
 
-/* Whether a mirror sends its copies to @port. */
-static bool port_used(struct state *state, __u32 port)
-{
-	struct elements found = {};
-	bool used = false;
-	size_t i;
-
-	if (mirrors_read(&state->maps, &found))
-		return true;
-	for (i = 0; i < found.count; i++)
-		used |= ((struct mirror *)found.values)[i].port == port;
-	elements_free(&found);
-	return used;
-}
-
 static int mirror_remove(struct state *state, __u32 id, const struct mirror *record,
 			 struct error *err)
 {
@@ -104,8 +88,6 @@ static int mirror_remove(struct state *state, __u32 id, const struct mirror *rec
 	}
 	qdisc_release(state, record->device, record->attached, id);
 	ret = mirrors_delete(&state->maps, id);
-	if (!ret && record->port && !port_used(state, record->port))
-		ret = copies_detach(state, record->port);
 	return ret ? refuse_kernel(err, ret, "deleting mirror %s", record->name) : 0;
 }
 
@@ -207,8 +189,6 @@ static int mirror_settle(struct state *state, struct model *want, struct mirror_
 		if (ret)
 			refuse_kernel(err, ret, "storing it");
 	}
-	if (!ret && entry->record.port)
-		ret = copies_attach(state, entry->record.port, err);
 	for (i = 0; i < DIRECTIONS && !ret; i++)
 		if (entry->directions & each_direction[i])
 			ret = direction_settle(state, entry, each_direction[i] == MIRROR_INGRESS,
@@ -277,20 +257,9 @@ int mirrors_stage(struct state *state, struct error *err)
 	return mirrors_each(state, direction_stage, err);
 }
 
-static int copies_swap_direction(struct state *state, __u32 id, const struct mirror *mirror,
-				 bool ingress, struct error *err)
-{
-	int ret = mirror->port ? copies_swap(state, mirror->port) : 0;
-
-	(void)id, (void)ingress;
-	return ret ? refuse_kernel(err, ret, "replacing the program that takes its copies") : 0;
-}
-
 int mirrors_swap(struct state *state, struct error *err)
 {
-	int ret = mirrors_each(state, copies_swap_direction, err);
-
-	return ret ?: mirrors_each(state, direction_swap, err);
+	return mirrors_each(state, direction_swap, err);
 }
 
 int mirrors_settle(struct state *state, struct model *want, struct error *err)

@@ -32,7 +32,4 @@ const char *mirror_directions(__u32 directions);
 __u32 mirror_device(const struct model *model, const struct mirror_entry *entry);
 __u32 mirror_anchor(const struct model *model, const struct mirror_entry *entry);
 
-/* And the device at whose egress copies of one segment go into it, or 0. */
-__u32 mirror_port(const struct model *model, const struct mirror_entry *entry);
-
 #endif

@@ -95,13 +95,6 @@ __u32 mirror_anchor(const struct model *model, const struct mirror_entry *entry)
 	return tunnel && tunnel->port ? tunnel->record.anchor : 0;
 }
 
-__u32 mirror_port(const struct model *model, const struct mirror_entry *entry)
-{
-	const struct tunnel_entry *tunnel = model_find(model, entry->tunnel);
-
-	return tunnel && tunnel->port ? anchor_copies(&tunnel->record, tunnel->port) : 0;
-}
-
 /* The device is there, or a tunnel that is about to be made; and it has Ethernet frames. */
 static int device_check(const struct model *model, const struct mirror_entry *entry,
 			struct error *err)

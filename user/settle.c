@@ -254,6 +254,18 @@ static int record_put(const struct maps *maps, const struct tunnel *record,
 	return ret;
 }
 
+/*
+ * The program in front of the device. @before: the record as it was, NULL: the device is new.
+ * Without a slot for the device it passes on everything: the order of the steps does not matter.
+ */
+static int early_settle(struct state *state, const struct tunnel *before,
+			const struct tunnel *record, struct error *err)
+{
+	if (anchor_early(record))
+		return early_attach(state, record->anchor, err);
+	return before && anchor_early(before) ? early_detach(state, record->anchor, err) : 0;
+}
+
 /* Device, program and record of one tunnel. A new device is unfinished until all else stands. */
 static int tunnel_settle(struct state *state, struct model *want, struct tunnel_entry *entry,
 			 struct error *err)
@@ -297,6 +309,9 @@ static int tunnel_settle(struct state *state, struct model *want, struct tunnel_
 		}
 	}
 	record.port = entry->port;
+	ret = early_settle(state, link ? &entry->record : NULL, &record, err);
+	if (ret)
+		return ret;
 	ret = peers_settle(&state->maps, entry, record.id, &record.flags);
 	if (ret)
 		return refuse_kernel(err, ret, "storing the peers");
@@ -306,6 +321,18 @@ static int tunnel_settle(struct state *state, struct model *want, struct tunnel_
 		return refuse_kernel(err, ret, "storing tunnel %s", entry->spec.name);
 	entry->record = record;
 	return 0;
+}
+
+/* What the program in front of the device of @t finds there, if nobody else has the slot. */
+static void slot_early(struct tunnel *slots, const struct tunnel *t)
+{
+	struct tunnel *slot = &slots[tunnel_slot(t->anchor)];
+
+	if (slot->port || !anchor_early(t))
+		return;
+	*slot = *t;
+	slot->port = t->anchor;
+	slot->flags |= TUNNEL_EARLY;
 }
 
 /* The slots of `tunnels`: of those that share one, the first has it. */
@@ -323,6 +350,8 @@ static int slots_settle(const struct maps *maps, const struct model *want)
 		if (!slot->port)
 			*slot = want->tunnels[i].record;
 	}
+	for (i = 0; i < want->count && !ret; i++)
+		slot_early(slots, &want->tunnels[i].record);
 	if (!ret)
 		slots_update(now, slots, &shape);
 	if (now)
@@ -354,7 +383,13 @@ int tunnels_settle(struct state *state, struct model *want, struct error *err)
 
 static bool port_known(__u32 ifindex, void *data)
 {
-	return entry_by_port(data, ifindex);
+	const struct model *want = data;
+	size_t i;
+
+	for (i = 0; i < want->count; i++)
+		if (want->tunnels[i].port == ifindex || want->tunnels[i].record.anchor == ifindex)
+			return true;
+	return false;
 }
 
 int tunnels_finish(struct state *state, struct model *want, struct error *err)

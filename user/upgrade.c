@@ -20,6 +20,8 @@ static int ports_swap(struct state *state, struct error *err)
 		const struct tunnel *t = (struct tunnel *)found.values + i;
 
 		ret = port_swap(state, t->port, t->port != t->anchor);
+		if (!ret && anchor_early(t))
+			ret = early_swap(state, t->anchor);
 	}
 	elements_free(&found);
 	return ret ? refuse_kernel(err, ret, "replacing the programs of the tunnels") : 0;
