@@ -3,7 +3,7 @@
 
 from harness import Failure, Skip, expect, test
 from kernel import SCHED_CLS
-from scene import DEV, DROP, LOCAL, REMOTES
+from scene import DEV, LOCAL, NEXT, REMOTES
 from oracle import frame, ip
 
 # Instructions that the verifier may walk. A program that needs many times more than it has is one
@@ -45,9 +45,11 @@ def budget(scene):
 
 @test("load/fail_closed")
 def fail_closed(scene):
-    """Where no tunnel is, the encapsulating program lets nothing through."""
+    """Where no tunnel is, the encapsulating program sends nothing: it leaves packets to the device behind
+    it, and those of tunnels drop whatever comes to them."""
     configure(scene)
     scene.ports["nothing"] = 1
-    verdict, _ = scene.encap("nothing", frame(ip()))
-    expect("verdict at a device without a tunnel", verdict, DROP)
+    verdict, out = scene.encap("nothing", frame(ip()))
+    expect("verdict at a device without a tunnel", verdict, NEXT)
+    expect("the packet, unchanged", out, frame(ip()))
     expect("counted", scene.counted(), {})
