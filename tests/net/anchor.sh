@@ -262,6 +262,31 @@ default_kind()
 }
 check "default kind" default_kind
 
+# A device that xtun made a pair because packets must be cut sees those that are, and no other; one that
+# the user chose sees all.
+cut_alone()
+{
+	local kind before
+
+	two_hosts
+	run xt a tunnel add tun1 mode gre local 10.1.1.5 remote 10.1.1.7 csum
+	run xt b tunnel add tun2 mode gre local 10.1.1.7 remote 10.1.1.5 csum
+	tunnel_addresses
+	pings a 172.16.0.8
+	equal "packets that the device sent" "$(link_counter a tun1 tx)" 0
+	equal "packets out by xtun" "$(counter a tun1 tx_packets)" 3
+	tcp a 172.16.0.6 b 172.16.0.8 2
+	[ "$(link_counter a tun1 tx)" -ge 100 ] || die "the device cut no packet of a TCP transfer"
+	equal "drops of tun1" "$(drops a tun1)" 0
+	equal "drops of tun2" "$(drops b tun2)" 0
+	kind=$(xt a -j tunnel show tun1 | jq -r '.[0].anchor')
+	run xt a tunnel change tun1 anchor "$kind"
+	before=$(link_counter a tun1 tx)
+	pings a 172.16.0.8
+	equal "packets that a chosen device sent" $(($(link_counter a tun1 tx) - before)) 3
+}
+check "packets that need cutting alone pass a pair" cut_alone
+
 # What `ip link add` takes in front of the type. The MTU stays what was asked for.
 as_asked()
 {
