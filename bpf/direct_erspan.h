@@ -28,15 +28,19 @@ static __always_inline __u32 direct_erspan_hlen(const __be32 *word)
 	return DIRECT_ERSPAN2_HLEN;
 }
 
-/* Returns the hook's verdict, or DIRECT_NOT. */
+/*
+ * Of sessions that have places of their own, frames with the number that is due: the long way keeps
+ * the other books. Returns the hook's verdict, or DIRECT_NOT.
+ */
 __noinline int direct_erspan(ctx_t *ctx)
 {
-	struct headers h = { .gre_flags = GRE_SEQ };
 	struct endpoint4_key key = { .keyed = 1, .ip_proto = WIRE_IPPROTO_TEST };
 	const struct endpoint4_slot *slot;
 	void *head = ctx_begin(ctx);
 	const struct iphdr *ip = head + WIRE_ETH_HLEN;
 	const __be32 *word = head + WIRE_ETH_HLEN + IPV4_HLEN;
+	struct session_place *place;
+	__u32 hlen, len, number;
 	struct cpu_state *state;
 	int ret;
 
@@ -46,38 +50,38 @@ __noinline int direct_erspan(ctx_t *ctx)
 	    (*(const __be16 *)ip & bpf_htons(0xff01)) != bpf_htons(0x4500) ||
 	    ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET))
 		return DIRECT_NOT;
-	h.hlen = direct_erspan_hlen(word);
-	if (!h.hlen)
+	hlen = direct_erspan_hlen(word);
+	if (!hlen)
 		return DIRECT_NOT;
 	key.local = ip->daddr;
 	key.remote = ip->saddr;
 	key.key = word[2] & bpf_htonl(ERSPAN_SESSION);
 	slot = &slots.ipv4[endpoint4_slot(&key)];
-	h.len = bpf_ntohs(ip->tot_len);
+	len = bpf_ntohs(ip->tot_len);
 	if (slot->key.local != key.local || slot->key.remote != key.remote ||
 	    slot->key.key != key.key || slot->key.ip_proto != key.ip_proto || !slot->key.keyed ||
 	    slot->end.inner != INNER_ETHERNET || slot->end.flags & ~ENDPOINT_SEQ ||
-	    !direct_sum_right(ipv4_sum(ip)) || h.len < h.hlen + IPV4_HLEN ||
-	    ctx_len(ctx) != h.len + WIRE_ETH_HLEN || ctx_gso_size(ctx))
+	    !direct_sum_right(ipv4_sum(ip)) || len < hlen + IPV4_HLEN ||
+	    ctx_len(ctx) != len + WIRE_ETH_HLEN || ctx_gso_size(ctx))
 		return DIRECT_NOT;
-	h.key = key.key;
-	h.sequence = bpf_ntohl(word[1]);
-	h.erspan = (bpf_ntohl(word[2]) >> ERSPAN_VERSION_SHIFT) + 1;
-	/* From here on there is no way back: it is counted. */
-	ret = erspan_arrive(ctx, &slot->end, &h);
-	if (unlikely(ret))
-		return drop_count(slot->end.id, ret, CTX_DROP);
+	place = erspan_place(slot->end.id);
+	number = bpf_ntohl(word[1]);
+	if (!place || place->session.next != number ||
+	    place->who != erspan_who(key.remote, slot->end.id, bpf_ntohl(key.key)))
+		return DIRECT_NOT;
 	/* Constants, for the verifier. */
-	if (h.erspan == 2)
-		ret = ctx_arrive_frame(ctx, &slot->end, DIRECT_ERSPAN1_HLEN, h.len);
+	if (hlen == DIRECT_ERSPAN1_HLEN)
+		ret = ctx_arrive_frame(ctx, &slot->end, DIRECT_ERSPAN1_HLEN, len);
 	else
-		ret = ctx_arrive_frame(ctx, &slot->end, DIRECT_ERSPAN2_HLEN, h.len);
+		ret = ctx_arrive_frame(ctx, &slot->end, DIRECT_ERSPAN2_HLEN, len);
 	if (unlikely(ret < 0))
 		return drop_count(slot->end.id, REFUSE(pop_failed), CTX_DROP);
+	place->session.next = number + 1;
+	erspan_count(&place->session, len - hlen);
 	state = bpf_map_lookup_elem(&cpu_state, &slot->end.id);
 	if (likely(state)) {
 		state->rx_packets++;
-		state->rx_bytes += h.len - h.hlen;
+		state->rx_bytes += len - hlen;
 	}
 	return ret;
 }

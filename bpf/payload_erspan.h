@@ -162,20 +162,39 @@ static __noinline struct session *erspan_session_other(ctx_t *ctx, const struct 
 	return bpf_map_lookup_elem(&sessions, &key);
 }
 
+/* The word of struct session_place: who sends session @number, or SESSION_NONE, to tunnel @id. */
+static __always_inline __u64 erspan_who(__be32 remote, __u32 id, __u32 number)
+{
+	return (__u64)remote << SESSION_REMOTE_SHIFT | id << SESSION_ID_SHIFT |
+	       ((number + 1) & SESSION_ID_MASK);
+}
+
+static __always_inline struct session_place *erspan_place(__u32 id)
+{
+	__u32 at = id & (SESSION_PLACES - 1);
+
+	return bpf_map_lookup_elem(&session_places, &at);
+}
+
+/* One more of @session. */
+static __always_inline void erspan_count(struct session *session, __u32 bytes)
+{
+	__sync_fetch_and_add(&session->frames, 1);
+	__sync_fetch_and_add(&session->bytes, bytes);
+}
+
 /* The session of a packet. NULL: there is no room for it. */
 static __always_inline struct session *erspan_session(ctx_t *ctx, const struct endpoint *end,
 						      const struct headers *h)
 {
 	__u32 number = h->erspan > 1 ? bpf_ntohl(h->key) : SESSION_NONE;
-	__u32 at = end->id & (SESSION_PLACES - 1);
 	const struct iphdr *ip = ctx_begin(ctx) + WIRE_ETH_HLEN;
 	struct session_place *place;
 	__u64 who;
 
 	if (likely((void *)(ip + 1) <= ctx_end(ctx) && ip->version == 4)) {
-		who = (__u64)ip->saddr << SESSION_REMOTE_SHIFT | end->id << SESSION_ID_SHIFT |
-		      ((number + 1) & SESSION_ID_MASK);
-		place = bpf_map_lookup_elem(&session_places, &at);
+		who = erspan_who(ip->saddr, end->id, number);
+		place = erspan_place(end->id);
 		if (place && likely(place->who == who))
 			return &place->session;
 		if (place && !place->who &&
@@ -224,8 +243,7 @@ __noinline int erspan_arrive(ctx_t *ctx, const struct endpoint *end, const struc
 		if (likely(ahead >= 0 || ahead < -ERSPAN_LATE))
 			session->next = h->sequence + 1;
 	}
-	__sync_fetch_and_add(&session->frames, 1);
-	__sync_fetch_and_add(&session->bytes, h->len - h->hlen);
+	erspan_count(session, h->len - h->hlen);
 	return 0;
 }
 
