@@ -129,6 +129,26 @@ traffic_of_all()
 	equal "drops" "$(drops a tap) $(drops b tap)" "0 0"
 }
 
+# b gets an address from a.
+lease()
+{
+	local server
+
+	run ip -n "$(ns b)" addr flush dev tap
+	printf '%s\n' "interface tap" "start 172.16.0.100" "end 172.16.0.109" "option subnet 255.255.255.0" "max_leases 10" \
+		"lease_file $tmp/leases" "pidfile $tmp/server.pid" > "$tmp/server.conf"
+	printf '%s\n' '#!/bin/sh' "[ \"\$1\" != bound ] || echo \"\$ip\" > $tmp/leased" > "$tmp/bound"
+	chmod +x "$tmp/bound"
+	touch "$tmp/leases"
+	nsenter --net="/run/netns/$(ns a)" -- busybox udhcpd -f "$tmp/server.conf" &
+	server=$!
+	run on b busybox udhcpc -q -n -f -i tap -t 10 -T 1 -s "$tmp/bound" -p "$tmp/client.pid"
+	kill $server
+	wait $server
+	equal "the address but for its last digit" "$(sed 's/.$//' "$tmp/leased")" 172.16.0.10
+	run ip -n "$(ns b)" addr add 172.16.0.2/24 dev tap
+}
+
 # throughput - what iperf3 says, where there is one; the figure is no test
 throughput()
 {
@@ -147,6 +167,7 @@ modprobe -a bridge vxlan 2> "$tmp/err"
 hosts
 check "vxlan, flooding and learning" known 4
 check "vxlan, traffic" traffic_of_all
+whole check "vxlan, DHCP" lease
 whole check "vxlan, iperf3" throughput
 check "vxlan over IPv6, flooding and learning" known 6
 check "vxlan over IPv6, traffic" traffic_of_all
