@@ -282,7 +282,7 @@ capture()
 	nsenter --net="/run/netns/$(ns "$1")" -- \
 		tcpdump -q -n -U --immediate-mode "${@:5}" -i "$2" -w "$3" "$4" 2>"$3.err" &
 	capture_pid=$!
-	wait_for 5 "tcpdump" grep -q 'listening on' "$3.err"
+	wait_for 15 "tcpdump" grep -q 'listening on' "$3.err"
 }
 
 # captured FILE N - until the file holds N packets

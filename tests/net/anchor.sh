@@ -137,7 +137,7 @@ unprotected()
 	for dev in $(devices "$1"); do
 		ip netns exec "$(ns "$1")" tc qdisc del dev "$dev" clsact 2>/dev/null
 	done
-	wait_for 3 "the programs to go" eval "[ -z \"\$(hooks $1)\" ]"
+	wait_for 15 "the programs to go" eval "[ -z \"\$(hooks $1)\" ]"
 }
 
 # Own packets and forwarded ones, for a destination that is routed to the anchor.

@@ -39,7 +39,7 @@ nothing_left()
 	empty "programs and qdiscs at tc" "$(hooks "$1")"
 	[ ! -e "$dir" ] || die "$dir is still there: $(ls "$dir" | tr '\n' ' ')"
 	empty "directories of others" "$(ls "$pin_root")"
-	wait_for 5 "the programs to go" programs_gone "${@:2}"
+	wait_for 15 "the programs to go" programs_gone "${@:2}"
 }
 
 after_flush()

@@ -32,7 +32,7 @@ router_changes_mac()
 	run ip -n "$(ns r)" link set eth0 up
 	# The host learns of it as from any reboot: its entry is failed by hand, not waited for.
 	run ip -n "$(ns a)" neigh flush dev eth0
-	wait_for 5 "the new neighbour" on a ping -q -n -c 1 -W 0.5 172.16.0.8
+	wait_for 15 "the new neighbour" on a ping -q -n -c 1 -W 0.5 172.16.0.8
 	pings a 172.16.0.8
 }
 
@@ -204,7 +204,7 @@ underlay_change()
 	pings a 172.16.0.8
 	nsenter --net="/run/netns/$(ns a)" -- ping -q -n -c 60 -i 0.02 -W 2 172.16.0.8 >"$tmp/ping" &
 	ping=$!
-	wait_for 3 "the ping to run" eval "[ \$(counter a tun1 tx_packets) -gt 12 ]"
+	wait_for 15 "the ping to run" eval "[ \$(counter a tun1 tx_packets) -gt 12 ]"
 	route a 10.9.0.2/32 via 10.1.2.7
 	route b 10.9.0.1/32 via 10.1.2.5
 	wait "$ping" || die "the ping ended with status $?: $(tail -n 3 "$tmp/ping" | tr '\n' ' ')"

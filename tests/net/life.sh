@@ -104,7 +104,7 @@ hold()
 	rm -f "$tmp/release"
 	rm -f "$tmp/held" "$tmp/release"
 	flock "$pin_root" bash -c "touch '$tmp/held'; until [ -e '$tmp/release' ]; do sleep 0.02; done" &
-	wait_for 3 "the lock" test -e "$tmp/held"
+	wait_for 15 "the lock" test -e "$tmp/held"
 }
 
 readers_do_not_wait()
@@ -195,7 +195,7 @@ deleted_namespace()
 	# The kernel takes its time with a namespace; the cookie is free when it is gone.
 	wait_for 10 "the state of the deleted namespace to be collected" collected "$dir"
 	# shellcheck disable=SC2086
-	wait_for 5 "its programs to go" programs_gone $ids
+	wait_for 15 "its programs to go" programs_gone $ids
 	equal "tunnels of the other namespace" "$(xt a -j tunnel show | jq -r '.[].name')" tun1
 }
 
@@ -218,7 +218,7 @@ nameless()
 	process)
 		nsenter --net="/run/netns/$(ns b)" -- sleep 60 &
 		holder=$!
-		wait_for 3 "the process" test "/proc/$holder/ns/net" -ef "/run/netns/$(ns b)"
+		wait_for 15 "the process" test "/proc/$holder/ns/net" -ef "/run/netns/$(ns b)"
 		;;
 	mount) run mount --bind "/run/netns/$(ns b)" "$tmp/netns" ;;
 	fd)    exec {fd}<"/run/netns/$(ns b)" ;;

@@ -107,7 +107,7 @@ upgraded()
 		"$(jq -n -c --argjson a "$before" --argjson b "$after" '$a - ($a - $b)')" "[]"
 	equal "how many run" "$(jq length <<< "$after")" "$(jq length <<< "$before")"
 	# shellcheck disable=SC2086
-	wait_for 5 "the programs of before to go" programs_gone $old
+	wait_for 15 "the programs of before to go" programs_gone $old
 	equal "pins for the next" "$(ls "$(pin_dir r)" | grep -cE '^(next-|upgrade)')" 0
 	rm -rf "$pins"
 	echo "$(cat "$tmp/sent") packets, $swaps swaps"

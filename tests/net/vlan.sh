@@ -20,7 +20,7 @@ vlan()
 	address b eth0.5 10.1.5.7/24
 	tunnel_ends 10.1.5.5 10.1.5.7 dev eth0.5
 	ip netns exec "$(ns a)" tcpdump -U -ni eth0 -c 6 -w "$tmp/pcap" 'vlan 5 and ip proto 4' 2>"$tmp/dump" &
-	wait_for 5 "tcpdump" grep -q listening "$tmp/dump"
+	wait_for 15 "tcpdump" grep -q listening "$tmp/dump"
 	pings a 172.16.0.8
 	wait $!
 	tcp a 172.16.0.6 b 172.16.0.8

@@ -87,7 +87,7 @@ decoded()
 			remote "${outer_b[$family]}" geneve-opt 0102:01:00010203,0103:80:
 	done
 	ip netns exec "$(ns b)" tcpdump -Uni eth0 -w "$tmp/pcap" udp 2>"$tmp/dump" &
-	wait_for 5 "tcpdump" grep -q listening "$tmp/dump"
+	wait_for 15 "tcpdump" grep -q listening "$tmp/dump"
 	for text in x4 g4 x6 g6; do
 		address a "$text" 172.16.0.6/24
 		on a ping -c 1 -W 1 -I "$text" 172.16.0.8 >/dev/null

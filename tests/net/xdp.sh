@@ -93,7 +93,7 @@ forms()
 		address b forms 172.18.0.2/24
 		address a forms fd02::1/64
 		address b forms fd02::2/64
-		wait_for 5 "addresses" addresses_stand
+		wait_for 15 "addresses" addresses_stand
 		case $mode in sit|ip6ip6) ;; *) pings a 172.18.0.2; tcp b 172.18.0.2 a 172.18.0.1 2 ;; esac
 		case $mode in ipip|ipip6) ;; *) pings b fd02::1; tcp a fd02::1 b fd02::2 2 ;; esac
 		equal "drops of $mode" "$(drops b forms)" 0
