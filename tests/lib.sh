@@ -175,6 +175,18 @@ address()
 	run ip -n "$(ns "$1")" -b - <<< "$words"
 }
 
+# address6 HOST DEV ADDRESS - the same over IPv6, without a look for who else has the address. It returns
+# when the host answers to it, which is a moment after `ip` has: the kernel sets the local route from its
+# work queue (addrconf_dad_work), of addresses with `nodad` too.
+address6()
+{
+	local route="ip -n $(ns "$1") -6 route show table local type local ${3%/*} dev $2"
+
+	run on "$1" sysctl -qw "net.ipv6.conf.$2.disable_ipv6=0" "net.ipv6.conf.$2.accept_ra=0"
+	run ip -n "$(ns "$1")" -b - <<< "addr replace $3 dev $2 nodad"$'\n'"link set $2 up"
+	wait_for 15 "the route to $3" eval "[ -n \"\$($route)\" ]"
+}
+
 mac() { ip -n "$(ns "$1")" -j link show "$2" | jq -r '.[0].address'; }
 mtu() { ip -n "$(ns "$1")" -j link show "$2" | jq -r '.[0].mtu'; }
 forwarding() { run on "$1" sysctl -qw net.ipv4.ip_forward=1; }

@@ -28,8 +28,7 @@ hosts()
 	run ip -n "$(ns net)" link set br0 up
 	for host in a b c; do
 		cable "$host" eth0 "10.1.1.${number[$host]}/24" net "to-$host" -
-		run on "$host" sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0 net.ipv6.conf.eth0.accept_ra=0
-		run ip -n "$(ns "$host")" addr add "fd01::${number[$host]}/64" dev eth0 nodad
+		address6 "$host" eth0 "fd01::${number[$host]}/64"
 		run ip -n "$(ns net)" link set "to-$host" master br0
 		# So that programs stay from test to test, which to load takes longest.
 		run xt "$host" attach eth0

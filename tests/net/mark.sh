@@ -16,11 +16,11 @@ hosts_routed()
 
 	two_hosts
 	for host in a:5 b:7; do
-		run on "${host%:*}" sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0 net.ipv6.conf.lo.disable_ipv6=0
+		address6 "${host%:*}" eth0 "fd00::${host#*:}/64"
+		run on "${host%:*}" sysctl -qw net.ipv6.conf.lo.disable_ipv6=0
 		run ip -n "$(ns "${host%:*}")" -b - <<-END
 			addr add 192.0.2.${host#*:}/32 dev lo
 			addr add 2001:db8::${host#*:}/128 dev lo
-			addr add fd00::${host#*:}/64 dev eth0 nodad
 		END
 	done
 	run on b sysctl -qw net.ipv4.conf.all.arp_ignore=1

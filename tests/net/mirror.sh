@@ -170,10 +170,8 @@ erspan()
 	[ "$1" = 0 ] || words+=" key 77 seq"
 	if [ "$2" = 6 ]; then
 		mode=ip6erspan here=fd00:2::5 there=fd00:2::7
-		on a sysctl -qw net.ipv6.conf.eth1.disable_ipv6=0
-		on c sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0
-		run ip -n "$(ns a)" addr replace $here/64 dev eth1 nodad
-		run ip -n "$(ns c)" addr replace $there/64 dev eth0 nodad
+		address6 a eth1 $here/64
+		address6 c eth0 $there/64
 	fi
 	for host in a c; do xt "$host" tunnel del tap 2>/dev/null; done
 	# shellcheck disable=SC2086 # words of a command

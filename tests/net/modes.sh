@@ -53,13 +53,6 @@ ip6gre-zero  46 6 whole gue    link add name NAME type ip6gre ENDS encap gue $en
 declare -A outer_a=([4]=10.1.1.5 [6]=fd01::5) outer_b=([4]=10.1.1.7 [6]=fd01::7)
 declare -A inner_a=([4]=172.16.0.6 [6]=fd16::6) inner_b=([4]=172.16.0.8 [6]=fd16::8)
 
-# ipv6_on HOST DEV ADDRESS
-ipv6_on()
-{
-	run on "$1" sysctl -qw "net.ipv6.conf.$2.disable_ipv6=0" "net.ipv6.conf.$2.accept_ra=0"
-	run ip -n "$(ns "$1")" addr add "$3/64" dev "$2" nodad
-}
-
 # end_add HOST LOCAL REMOTE PORT WORDS... - one end; its status is xtun's
 end_add()
 {
@@ -84,8 +77,8 @@ ends()
 
 	two_hosts
 	if [ "$outer" = 6 ]; then
-		ipv6_on a eth0 "${outer_a[6]}"
-		ipv6_on b eth0 "${outer_b[6]}"
+		address6 a eth0 "${outer_a[6]}/64"
+		address6 b eth0 "${outer_b[6]}/64"
 	fi
 	end_add a "${outer_a[$outer]}" "${outer_b[$outer]}" "${@:3}" &&
 		end_add b "${outer_b[$outer]}" "${outer_a[$outer]}" "${@:3}" || return
@@ -97,8 +90,8 @@ ends()
 		address b tun1 "${inner_b[4]}/24" ;;
 	esac
 	case $inner in *6*)
-		ipv6_on a tun1 "${inner_a[6]}"
-		ipv6_on b tun1 "${inner_b[6]}" ;;
+		address6 a tun1 "${inner_a[6]}/64"
+		address6 b tun1 "${inner_b[6]}/64" ;;
 	esac
 }
 

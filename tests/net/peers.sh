@@ -12,13 +12,6 @@
 
 spokes="1 2 3"
 
-# address6 HOST DEV ADDRESS
-address6()
-{
-	run on "$1" sysctl -qw "net.ipv6.conf.$2.disable_ipv6=0" "net.ipv6.conf.$2.accept_ra=0"
-	run ip -n "$(ns "$1")" addr add "$3" dev "$2" nodad
-}
-
 hosts()
 {
 	local n
@@ -154,7 +147,7 @@ gateways()
 		else
 			# IPv6 lets no gateway be on one device that another has a route to, but for the
 			# default one.
-			run ip -n "$(ns "s$n")" addr add "fd02:$n::7/64" dev eth0 nodad
+			address6 "s$n" eth0 "fd02:$n::7/64"
 			run ip -n "$(ns hub)" route add "fd02:$n::/64" via "fd01:$n::7" table 7
 			via6=fd02:$n::7
 			run ip -n "$(ns hub)" route add "172.16.$n.0/24" via inet6 "$via6" dev tun1 onlink

@@ -47,11 +47,8 @@ ipv6()
 {
 	local host
 
-	for host in a r; do
-		run on "$host" sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0
-	done
-	run ip -n "$(ns a)" addr add fd00::5/64 dev eth0 nodad
-	run ip -n "$(ns r)" addr add fd00::1/64 dev eth0 nodad
+	address6 a eth0 fd00::5/64
+	address6 r eth0 fd00::1/64
 	run on a ping -6 -q -n -c 3 -i 0.02 -W 2 fd00::1
 	run on r ping -6 -q -n -c 3 -i 0.02 -W 2 -s 8000 fd00::5
 	for host in a r; do

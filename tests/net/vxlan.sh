@@ -10,18 +10,11 @@
 
 declare -A outer_a=([4]=10.1.1.5 [6]=fd01::5) outer_b=([4]=10.1.1.7 [6]=fd01::7)
 
-# ipv6_on HOST DEV ADDRESS
-ipv6_on()
-{
-	run on "$1" sysctl -qw "net.ipv6.conf.$2.disable_ipv6=0" "net.ipv6.conf.$2.accept_ra=0"
-	run ip -n "$(ns "$1")" addr add "$3/64" dev "$2" nodad
-}
-
 hosts()
 {
 	two_hosts
-	ipv6_on a eth0 fd01::5
-	ipv6_on b eth0 fd01::7
+	address6 a eth0 fd01::5/64
+	address6 b eth0 fd01::7/64
 	ip -n "$(ns b)" link add probe type vxlan id 1 dstport 4789 2>/dev/null ||
 		skip_test "this kernel has no vxlan devices"
 	run ip -n "$(ns b)" link del probe
@@ -39,8 +32,8 @@ ends()
 		remote "${outer_a[$family]}" dstport 4789 "$@"
 	address a vx 172.16.0.6/24
 	address b vx 172.16.0.8/24
-	ipv6_on a vx fd16::6
-	ipv6_on b vx fd16::8
+	address6 a vx fd16::6/64
+	address6 b vx fd16::8/64
 }
 
 # interop FAMILY WORDS...
