@@ -2,17 +2,29 @@
 /*
  * Sends frames into a device as if they had arrived there, and counts them at another.
  *
- *	flood nothing DEV PIN		a program that does nothing, as the first of DEV at tc
- *ingress; where the kernel has tcx its link is pinned as PIN, else it is a filter flood sink DEV
- *PIN		count what arrives on DEV and drop it; the counter is pinned as PIN flood read PIN
- *[FILE]		print the count and start anew; FILE gets one of the frames flood send DEV
- *COUNT FILE [FILE] send the frame in FILE; prints the nanoseconds it took. A GRE sequence number in
- *it grows by one. Two of the same form take turns flood frame FILE LEN SRC DST [LABEL] write a UDP
- *frame of LEN bytes over IPv4 or IPv6, below an MPLS label if one is given; MAC addresses left out
+ *	flood nothing DEV PIN
+ *		a program that does nothing, as the first of DEV at tc ingress; where the
+ *		kernel has tcx its link is pinned as PIN, else it is a filter
+ *	flood push DEV PIN OUT FILE LEN FLAGS
+ *		what leaves by DEV gets the first LEN bytes behind the Ethernet header of
+ *		the frame in FILE, and that, and goes to OUT. FLAGS: BPF_F_ADJ_ROOM_*
+ *	flood pop DEV PIN OUT FILE LEN
+ *		what arrives on DEV loses LEN bytes behind the Ethernet header, gets the
+ *		one of the frame in FILE, to OUT, and arrives there
+ *	flood sink DEV PIN
+ *		count what arrives on DEV and drop it; the counter is pinned as PIN
+ *	flood read PIN [FILE]
+ *		print the count and start anew; FILE gets one of the frames
+ *	flood send DEV COUNT FILE [FILE]
+ *		send the frame in FILE; prints the nanoseconds it took. A GRE sequence
+ *		number in it grows by one. Two of the same form take turns
+ *	flood frame FILE LEN SRC DST [LABEL]
+ *		write a UDP frame of LEN bytes over IPv4 or IPv6, below an MPLS label if
+ *		one is given; MAC addresses left out
  *
  * Frames are injected by live-frame test runs of an XDP program that passes them on: they take the
- *stack's whole way, and nothing but the kernel runs. Frames are counted at tc: an XDP program there
- *would make veth copy every packet.
+ * stack's whole way, and nothing but the kernel runs. Frames are counted at tc: an XDP program
+ * there would make veth copy every packet.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -30,7 +42,9 @@
 #include "wire.h"
 
 enum {
-	BATCH = 64,
+	/* Frames on their way at once. As many as a processor keeps buffers for (the kernel's
+	 * NAPI_SKB_CACHE_SIZE, 64), and what a frame costs depends on where its reserve stood. */
+	BATCH = 32,
 	IPV6_HDR = 40,
 	UDP_HDR = 8,
 	MPLS_HDR = 4,
@@ -42,8 +56,10 @@ enum {
 
 static int usage(void)
 {
-	fputs("usage: flood nothing DEV PIN | sink DEV PIN | read PIN [FILE] | send DEV COUNT FILE "
-	      "[FILE] | frame FILE LEN SRC DST [LABEL]\n",
+	fputs("usage: flood nothing DEV PIN | push DEV PIN OUT FILE LEN FLAGS | pop DEV PIN OUT "
+	      "FILE LEN\n"
+	      "       flood sink DEV PIN | read PIN [FILE] | send DEV COUNT FILE [FILE]\n"
+	      "       flood frame FILE LEN SRC DST [LABEL]\n",
 	      stderr);
 	return 2;
 }
@@ -55,10 +71,10 @@ static int complain(const char *what, int err)
 }
 
 /* A clsact filter of the program. */
-static int filter(unsigned int ifindex, int prog)
+static int filter(unsigned int ifindex, int prog, enum bpf_tc_attach_point point)
 {
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1);
-	LIBBPF_OPTS(bpf_tc_hook, hook, .attach_point = BPF_TC_INGRESS, .ifindex = ifindex);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .attach_point = point, .ifindex = ifindex);
 	int err = bpf_tc_hook_create(&hook);
 
 	opts.prog_fd = prog;
@@ -72,23 +88,30 @@ static int sink(const char *dev, const char *pin)
 
 	if (!skel)
 		return complain("loading", errno);
-	err = filter(if_nametoindex(dev), bpf_program__fd(skel->progs.sink))
+	err = filter(if_nametoindex(dev), bpf_program__fd(skel->progs.sink), BPF_TC_INGRESS)
 		      ?: bpf_map__pin(skel->maps.bss, pin);
+	return err ? complain(dev, err) : 0;
+}
+
+/* By tcx, which is younger than the headers, where the kernel has it: as xtun's own programs. */
+static int attach(const char *dev, const char *pin, const struct bpf_program *program, bool ingress)
+{
+	enum { TCX_INGRESS = 46, TCX_EGRESS = 47 };
+	enum bpf_attach_type type = (enum bpf_attach_type)(ingress ? TCX_INGRESS : TCX_EGRESS);
+	int link, err;
+
+	link = bpf_link_create(bpf_program__fd(program), if_nametoindex(dev), type, NULL);
+	err = link < 0 ? filter(if_nametoindex(dev), bpf_program__fd(program),
+				ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS)
+		       : bpf_obj_pin(link, pin);
 	return err ? complain(dev, err) : 0;
 }
 
 static int nothing(const char *dev, const char *pin)
 {
-	enum { TCX_INGRESS = 46 };
 	struct flood_bpf *skel = flood_bpf__open_and_load();
-	int prog, link, err;
 
-	if (!skel)
-		return complain("loading", errno);
-	prog = bpf_program__fd(skel->progs.nothing);
-	link = bpf_link_create(prog, if_nametoindex(dev), (enum bpf_attach_type)TCX_INGRESS, NULL);
-	err = link < 0 ? filter(if_nametoindex(dev), prog) : bpf_obj_pin(link, pin);
-	return err ? complain(dev, err) : 0;
+	return skel ? attach(dev, pin, skel->progs.nothing, true) : complain("loading", errno);
 }
 
 static int read_counter(const char *pin, const char *file)
@@ -105,7 +128,8 @@ static int read_counter(const char *pin, const char *file)
 	printf("%llu\n", (unsigned long long)bss.count);
 	if (file) {
 		out = fopen(file, "w");
-		if (!out || fwrite(bss.sample, 1, bss.sample_len, out) != bss.sample_len || fclose(out))
+		if (!out || fwrite(bss.sample, 1, bss.sample_len, out) != bss.sample_len ||
+		    fclose(out))
 			return complain(file, errno);
 	}
 	memset(&bss, 0, sizeof(bss));
@@ -158,8 +182,8 @@ static unsigned int sequence_find(const unsigned char *frame)
 	return at + 4 + (flags & GRE_CSUM >> 8 ? 4 : 0) + (flags & GRE_KEY >> 8 ? 4 : 0);
 }
 
-/* The frame as it is sent, with its receiver's address; its length, or 0. */
-static size_t frame_read(unsigned char *frame, size_t size, const char *file, const char *dev)
+/* The frame in a file; its length, or 0. */
+static size_t file_read(unsigned char *frame, size_t size, const char *file)
 {
 	FILE *in = fopen(file, "r");
 	size_t len;
@@ -174,7 +198,15 @@ static size_t frame_read(unsigned char *frame, size_t size, const char *file, co
 		fprintf(stderr, "flood: %s: no frame\n", file);
 		return 0;
 	}
-	if (device_mac(dev, frame))
+	return len;
+}
+
+/* The same as it is sent, with its receiver's address. */
+static size_t frame_read(unsigned char *frame, size_t size, const char *file, const char *dev)
+{
+	size_t len = file_read(frame, size, file);
+
+	if (!len || device_mac(dev, frame))
 		return 0;
 	memset(frame + 6, 2, 6);
 	return len;
@@ -193,13 +225,16 @@ static int send_frames(const char *dev, const char *count, const char *file, con
 		return complain("loading", errno);
 	/* Only what runs is loaded: nothing pins this object. */
 	bpf_program__set_autoload(skel->progs.sink, false);
+	bpf_program__set_autoload(skel->progs.floor_push, false);
+	bpf_program__set_autoload(skel->progs.floor_pop, false);
 	err = flood_bpf__load(skel);
 	if (err)
 		return complain("loading", err);
 	len = frame_read(skel->bss->frame, sizeof(skel->bss->frame) - 1, file, dev);
 	if (!len)
 		return 1;
-	if (other && frame_read(skel->bss->other, sizeof(skel->bss->other) - 1, other, dev) != len) {
+	if (other &&
+	    frame_read(skel->bss->other, sizeof(skel->bss->other) - 1, other, dev) != len) {
 		fprintf(stderr, "flood: %s: not as long as %s\n", other, file);
 		return 1;
 	}
@@ -221,12 +256,42 @@ static int send_frames(const char *dev, const char *count, const char *file, con
 	if (err)
 		return complain("test run", err);
 	/*
-	 * The kernel's own mean. The time of the whole call would have the waits for all readers of the
-	 * program in it, which end at a tick of the kernel's clock and take longer than 1000 packets.
+	 * The kernel's own mean. The time of the whole call would have the waits for all readers of
+	 * the program in it, which end at a tick of the kernel's clock and take longer than 1000
+	 * packets.
 	 */
 	printf("%llu\n", (unsigned long long)opts.duration * opts.repeat);
 	flood_bpf__destroy(skel);
 	return 0;
+}
+
+/* Attach a program of the floor, for @hlen bytes of headers; the frame in @file tells it what to
+ * write. */
+static int floor_attach(bool pop, const char *dev, const char *pin, const char *out,
+			const char *file, unsigned int hlen, unsigned long flags)
+{
+	struct flood_bpf *skel = flood_bpf__open();
+	unsigned char *frame, read[2048];
+	size_t len, written = WIRE_ETH_HLEN + (pop ? 0 : hlen);
+
+	if (!skel)
+		return complain("loading", errno);
+	frame = (unsigned char *)skel->rodata->floor_frame;
+	len = pop ? frame_read(read, sizeof(read), file, out) : file_read(read, sizeof(read), file);
+	if (!len)
+		return 1;
+	if (written > sizeof(skel->rodata->floor_frame) - 8 || len < written) {
+		fprintf(stderr, "flood: %u bytes of headers are too many\n", hlen);
+		return 1;
+	}
+	memcpy(frame, read, written);
+	memcpy(frame + sizeof(skel->rodata->floor_frame) - 8, read + written - 8, 8);
+	skel->rodata->floor_hlen = hlen;
+	skel->rodata->floor_out = if_nametoindex(out);
+	skel->rodata->floor_flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET | flags;
+	if (flood_bpf__load(skel))
+		return complain("loading", errno);
+	return attach(dev, pin, pop ? skel->progs.floor_pop : skel->progs.floor_push, pop);
 }
 
 static void put16(unsigned char *at, unsigned int value)
@@ -252,7 +317,8 @@ static unsigned int sum_fold(unsigned int sum)
 	return ~sum & 0xffff;
 }
 
-/* An IPv4 or IPv6 header for `len` bytes of UDP behind it; its length, 0 if the addresses are none. */
+/* An IPv4 or IPv6 header for `len` bytes of UDP behind it; its length, 0 if the addresses are none.
+ */
 static unsigned int put_ip(unsigned char *ip, unsigned int len, const char *src, const char *dst)
 {
 	if (inet_pton(AF_INET, src, ip + 12) == 1 && inet_pton(AF_INET, dst, ip + 16) == 1) {
@@ -273,7 +339,8 @@ static unsigned int put_ip(unsigned char *ip, unsigned int len, const char *src,
 	return 0;
 }
 
-static int write_frame(const char *file, const char *length, const char *src, const char *dst, const char *label)
+static int write_frame(const char *file, const char *length, const char *src, const char *dst,
+		       const char *label)
 {
 	unsigned char frame[2048] = {}, *ip = frame + WIRE_ETH_HLEN + (label ? MPLS_HDR : 0), *udp;
 	unsigned int len = strtoul(length, NULL, 10), hlen, entry, ulen;
@@ -297,8 +364,8 @@ static int write_frame(const char *file, const char *length, const char *src, co
 	put16(udp + 2, 4001);
 	put16(udp + 4, ulen);
 	/* The addresses stand at the end of both headers. */
-	put16(udp + 6, sum_fold(sum16(udp - (hlen == IPV6_HDR ? 32 : 8), ulen + (hlen == IPV6_HDR ? 32 : 8),
-				      IPPROTO_UDP + ulen)));
+	put16(udp + 6, sum_fold(sum16(udp - (hlen == IPV6_HDR ? 32 : 8),
+				      ulen + (hlen == IPV6_HDR ? 32 : 8), IPPROTO_UDP + ulen)));
 	out = fopen(file, "w");
 	if (!out || fwrite(frame, 1, len, out) != len || fclose(out))
 		return complain(file, errno);
@@ -309,6 +376,12 @@ int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "nothing"))
 		return nothing(argv[2], argv[3]);
+	if (argc == 8 && !strcmp(argv[1], "push"))
+		return floor_attach(false, argv[2], argv[3], argv[4], argv[5],
+				    strtoul(argv[6], NULL, 10), strtoul(argv[7], NULL, 0));
+	if (argc == 7 && !strcmp(argv[1], "pop"))
+		return floor_attach(true, argv[2], argv[3], argv[4], argv[5],
+				    strtoul(argv[6], NULL, 10), 0);
 	if (argc == 4 && !strcmp(argv[1], "sink"))
 		return sink(argv[2], argv[3]);
 	if ((argc == 3 || argc == 4) && !strcmp(argv[1], "read"))
