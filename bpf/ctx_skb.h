@@ -11,9 +11,6 @@
 /* A macro and not a typedef: BPF programs take the context's type by its tag. */
 #define ctx_t struct __sk_buff
 
-/* What is wrapped in UDP goes the long way in. */
-#define CTX_UNWRAPS false
-
 /* Tunnels whose headers differ from segment to segment, and MPLS, are filled here. */
 #define CTX_PER_SEGMENT true
 

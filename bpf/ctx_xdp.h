@@ -14,9 +14,6 @@
 /* For the verifier: no frame is longer. */
 enum { XDP_FRAME_MASK = 0x1ffff };
 
-/* The short way in knows what is wrapped in UDP. */
-#define CTX_UNWRAPS true
-
 /* Tunnels whose headers differ from segment to segment, and MPLS, are the stack's to fill. */
 #define CTX_PER_SEGMENT false
 

@@ -207,7 +207,7 @@ __noinline int direct_gre_fields(ctx_t *ctx)
 	if (unlikely(head + at + GRE_HLEN + 3 * GRE_FIELD + IPV4_HLEN > ctx_end(ctx)))
 		return DIRECT_NOT;
 	flags = bpf_ntohs(gre[0]);
-	if (unlikely(flags & ~(GRE_CSUM | GRE_KEY | GRE_SEQ) || gre[1] != bpf_htons(WIRE_ETH_P_IP)))
+	if (unlikely(flags & ~(GRE_CSUM | GRE_KEY | GRE_SEQ)))
 		return DIRECT_NOT;
 	if (flags & GRE_CSUM) {
 		wanted |= ENDPOINT_CSUM;
@@ -276,8 +276,8 @@ static __always_inline bool direct_own(ctx_t *ctx, struct cpu_state *state, __be
 
 /*
  * Take a frame out of VXLAN, or GENEVE without options, over IPv4 and without a UDP checksum.
- * Everything before the UDP header has been looked at, but for the header checksum. Returns the
- * hook's verdict, or DIRECT_NOT.
+ * Everything before the UDP header has been looked at, but for the header checksum, and the port.
+ * Returns the hook's verdict, or DIRECT_NOT.
  */
 __noinline int direct_wrap(ctx_t *ctx)
 {
@@ -289,14 +289,11 @@ __noinline int direct_wrap(ctx_t *ctx)
 	const struct udphdr *udp = (void *)(ip + 1);
 	const __be32 *wrap = (void *)(udp + 1);
 	const struct ethhdr *eth = (void *)(wrap + 2);
-	const struct config *cfg;
 	struct cpu_state *state;
-	__u32 zero = 0, len;
+	__u32 len;
 	int verdict;
 
-	cfg = bpf_map_lookup_elem(&config, &zero);
-	if (unlikely(!cfg || (void *)(eth + 1) > ctx_end(ctx)) ||
-	    !(cfg->frame_ports >> (bpf_ntohs(udp->dest) & 63) & 1))
+	if (unlikely((void *)(eth + 1) > ctx_end(ctx)))
 		return DIRECT_NOT;
 	if (likely(wrap[0] == bpf_htonl(VXLAN_VNI)))
 		;
@@ -349,13 +346,11 @@ static __always_inline int direct_payload_pop(ctx_t *ctx, enum family family, vo
 			return direct_gre(ctx, family, head, hlen, false, gre[1]);
 		if (gre[0] == bpf_htons(GRE_KEY))
 			return direct_gre(ctx, family, head, hlen + GRE_FIELD, true, gre[1]);
-		if (family == FAMILY_IPV4 && hlen == IPV4_HLEN + GRE_HLEN)
+		if (family == FAMILY_IPV4 && hlen == IPV4_HLEN + GRE_HLEN &&
+		    gre[1] == bpf_htons(WIRE_ETH_P_IP))
 			return direct_gre_fields(ctx);
 		break;
 	case WIRE_IPPROTO_UDP:
-		if (CTX_FRAMES && family == FAMILY_IPV4)
-			return direct_wrap(ctx);
-		break;
 	case WIRE_IPPROTO_MPLS:
 	case WIRE_IPPROTO_DSTOPTS:
 	case WIRE_IPPROTO_ICMPV6:
@@ -369,21 +364,17 @@ static __always_inline int direct_payload_pop(ctx_t *ctx, enum family family, vo
 
 /*
  * What is wrapped in UDP, where that begins behind @hlen bytes and has the rest of the packet and
- * no checksum; of GUE, headers with nothing in them but a protocol.
+ * no checksum; of GUE, headers with nothing in them but a protocol. The port may be one of ours.
  */
 static __always_inline int direct_udp_pop(ctx_t *ctx, enum family family, __u32 hlen)
 {
 	void *head = ctx_begin(ctx), *ip = head + WIRE_ETH_HLEN;
 	const struct udphdr *udp = ip + hlen;
 	struct port_key key = { .family = family };
-	const struct config *cfg;
 	const struct port *port;
-	__u32 zero = 0, len, gue;
+	__u32 len, gue;
 
 	if ((void *)udp + UDP_HLEN + GUE_HLEN + IPV4_HLEN > ctx_end(ctx))
-		return DIRECT_NOT;
-	cfg = bpf_map_lookup_elem(&config, &zero);
-	if (!cfg || !(cfg->ports >> (bpf_ntohs(udp->dest) & 63) & 1))
 		return DIRECT_NOT;
 	key.port = udp->dest;
 	port = bpf_map_lookup_elem(&ports, &key);
@@ -417,6 +408,42 @@ __noinline int direct6_limit_udp(ctx_t *ctx)
 	return direct_udp_pop(ctx, FAMILY_IPV6, IPV6_HLEN + IPV6_LIMIT_HLEN);
 }
 
+/* Whether a UDP port may be one of those in @ports, see struct config. */
+static __always_inline bool direct_port(__u64 ports, const struct udphdr *udp)
+{
+	return ports >> (bpf_ntohs(udp->dest) & 63) & 1;
+}
+
+/* A UDP packet over IPv4, up to its port. */
+static __always_inline int direct4_wrap(ctx_t *ctx, const struct udphdr *udp)
+{
+	const struct config *cfg;
+	__u32 zero = 0;
+	int ret;
+
+	cfg = bpf_map_lookup_elem(&config, &zero);
+	if (likely(!cfg || !direct_port(cfg->ports, udp)))
+		return DIRECT_NOT;
+	if (CTX_FRAMES && direct_port(cfg->frame_ports, udp)) {
+		ret = direct_wrap(ctx);
+		if (likely(ret != DIRECT_NOT))
+			return ret;
+	}
+	return direct4_udp(ctx);
+}
+
+/* Likewise over IPv6, with the limit that most tunnels send or without. */
+static __always_inline int direct6_wrap(ctx_t *ctx, const struct udphdr *udp, bool limit)
+{
+	const struct config *cfg;
+	__u32 zero = 0;
+
+	cfg = bpf_map_lookup_elem(&config, &zero);
+	if (likely(!cfg || !direct_port(cfg->ports, udp)))
+		return DIRECT_NOT;
+	return limit ? direct6_limit_udp(ctx) : direct6_udp(ctx);
+}
+
 /*
  * Packets over IPv4 and IPv6. Return the hook's verdict, or DIRECT_NOT. Of the ECN marks, only
  * ECT(1) and CE change the inner packet.
@@ -432,8 +459,8 @@ static __always_inline int direct4(ctx_t *ctx)
 	if (unlikely((*(const __be16 *)ip & bpf_htons(0xff01)) != bpf_htons(0x4500) ||
 		     ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET)))
 		return DIRECT_NOT;
-	if (CTX_UNWRAPS && ip->protocol == WIRE_IPPROTO_UDP)
-		return direct4_udp(ctx);
+	if (ip->protocol == WIRE_IPPROTO_UDP)
+		return direct4_wrap(ctx, (const void *)(ip + 1));
 	return direct_payload_pop(ctx, FAMILY_IPV4, head, IPV4_HLEN, ip->protocol);
 }
 
@@ -447,16 +474,16 @@ static __always_inline int direct6(ctx_t *ctx)
 		return DIRECT_NOT;
 	if (unlikely((*(const __be16 *)ip & bpf_htons(0xf010)) != bpf_htons(0x6000)))
 		return DIRECT_NOT;
-	if (CTX_UNWRAPS && ip->nexthdr == WIRE_IPPROTO_UDP)
-		return direct6_udp(ctx);
+	if (ip->nexthdr == WIRE_IPPROTO_UDP)
+		return direct6_wrap(ctx, (const void *)(ip + 1), false);
 	if (ip->nexthdr != WIRE_IPPROTO_DSTOPTS)
 		return direct_payload_pop(ctx, FAMILY_IPV6, head, IPV6_HLEN, ip->nexthdr);
 	/* The encapsulation limit as every tunnel sends it, see options6.h. */
 	if ((options[0] & bpf_htonl(0xffffff)) != bpf_htonl(IPV6_OPT_ENCAP_LIMIT << 8 | 1) ||
 	    (options[1] & bpf_htonl(0xffff00)) != bpf_htonl(IPV6_OPT_PADN << 16 | 1 << 8))
 		return DIRECT_NOT;
-	if (CTX_UNWRAPS && *(const __u8 *)options == WIRE_IPPROTO_UDP)
-		return direct6_limit_udp(ctx);
+	if (*(const __u8 *)options == WIRE_IPPROTO_UDP)
+		return direct6_wrap(ctx, (const void *)(options + 2), true);
 	return direct_payload_pop(ctx, FAMILY_IPV6, head, IPV6_HLEN + IPV6_LIMIT_HLEN,
 				  *(const __u8 *)options);
 }
