@@ -8,7 +8,7 @@ BUILD := build
 
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DXTUN_VERSION='"$(VERSION)"' -Wall -Wextra -Werror $(CFLAGS) -Iinclude -I$(BUILD)
-BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Werror -Werror=switch -Ivmlinux -Iinclude -Ibpf
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -fno-strict-aliasing -Wall -Werror -Werror=switch -Ivmlinux -Iinclude -Ibpf
 LIBS := -lbpf -lmnl -ljansson -lpcap
 
 SOURCES := $(wildcard user/*.c)

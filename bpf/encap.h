@@ -319,26 +319,41 @@ static __always_inline bool encap_later(ctx_t *ctx, struct cpu_state *state)
 	return unlikely(now - state->pair_jiffies <= PAIR_EMPTY);
 }
 
+/* The short ways, at port of @t. Returns the hook's verdict, a refusal, or READY_NOT. */
+static __always_inline int encap_ready(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state)
+{
+	int ret;
+
+	if (unlikely(t->flags & TUNNEL_EARLY) && encap_later(ctx, state))
+		return CTX_NEXT;
+	ret = ready_send(ctx, state);
+	if (unlikely(ret == READY_NOT) && state->route.ready == READY_FRAME &&
+	    state->route.jiffies == bpf_jiffies64())
+		ret = ready_frame_send(ctx, t, state);
+	return ret;
+}
+
 /* The whole of encapsulation, counted. Returns the hook's verdict. */
 static __always_inline int encap(ctx_t *ctx)
 {
 	__u32 port = ctx->ifindex;
 	const struct tunnel *t = &slots.tunnels[tunnel_slot(port)];
-	struct cpu_state *state;
-	int ret = READY_NOT;
+	struct cpu_state *state = NULL;
+	int ret;
 
-	if (likely(t->port == port)) {
+	/* In one register from here on, not made anew from its parts. */
+	asm volatile("" : "+r"(t));
+	if (likely(t->port == port))
 		state = bpf_map_lookup_elem(&cpu_state, &t->id);
-		if (likely(state)) {
-			if (unlikely(t->flags & TUNNEL_EARLY) && encap_later(ctx, state))
-				return CTX_NEXT;
-			ret = ready_send(ctx, state);
-			if (ret == READY_NOT && state->route.ready == READY_FRAME &&
-			    state->route.jiffies == bpf_jiffies64())
-				ret = ready_frame_send(ctx, t, state);
-		}
+	if (likely(state)) {
+		ret = encap_ready(ctx, t, state);
+		if (likely(ret >= 0 && ret != READY_NOT))
+			return ret;
+	} else {
+		/* Here, and not before a branch that is not taken. */
+		asm volatile("%0 = %1" : "=r"(ret) : "i"(READY_NOT));
 	}
-	return likely(ret >= 0 && ret != READY_NOT) ? ret : encap_long(ctx, ret);
+	return encap_long(ctx, ret);
 }
 
 #endif

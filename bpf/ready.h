@@ -113,15 +113,14 @@ static __noinline void ready_make(const struct tunnel *t, struct cpu_state *stat
 	cache->ready = t->family == FAMILY_IPV4 ? READY_IPV4 : READY_IPV6;
 }
 
-/* Write the Ethernet header at @to. */
+/* Write the Ethernet header at @to, and two bytes behind it that are still to be written. */
 static __always_inline void ready_ethernet(void *to, const struct route_cache *cache)
 {
 	/* From a place that is even, and no more. */
 	const void *eth = cache->eth;
 
 	*(__u64 *)to = *(const __u64 *)eth;
-	*(__u32 *)(to + 8) = *(const __u32 *)(eth + 8);
-	*(__u16 *)(to + 12) = *(const __u16 *)(eth + 12);
+	*(__u64 *)(to + 8) = *(const __u64 *)(eth + 8);
 }
 
 /*
@@ -215,21 +214,25 @@ struct ready_inner {
 /* Read the inner header. Returns 0 or READY_NOT. */
 static __always_inline int ready_read(ctx_t *ctx, const struct ready *ready, struct ready_inner *in)
 {
+	__u32 first; /* version and TOS, two bytes side by side */
+
 	in->ip = ctx_begin(ctx) + WIRE_ETH_HLEN;
 	in->eth_proto = ctx_eth_proto(ctx);
 	if (likely(in->eth_proto == bpf_htons(WIRE_ETH_P_IP))) {
 		if (unlikely(in->ip + IPV4_HLEN > ctx_end(ctx)))
 			return READY_NOT;
-		if (unlikely((*(const __u8 *)in->ip & 0xf0) != 4 << 4))
+		first = *(const __be16 *)in->ip;
+		if (unlikely((first & bpf_htons(0xf000)) != bpf_htons(4 << 12)))
 			return READY_NOT;
-		in->tos = *(const __u8 *)(in->ip + 1);
+		in->tos = first >> 8;
 		in->kind = &ready->ipv4;
 	} else if (likely(in->eth_proto == bpf_htons(WIRE_ETH_P_IPV6))) {
 		if (unlikely(in->ip + IPV6_HLEN > ctx_end(ctx)))
 			return READY_NOT;
-		if (unlikely((*(const __u8 *)in->ip & 0xf0) != 6 << 4))
+		first = bpf_ntohs(*(const __be16 *)in->ip);
+		if (unlikely(first >> 12 != 6))
 			return READY_NOT;
-		in->tos = bpf_ntohs(*(const __be16 *)in->ip) >> 4;
+		in->tos = first >> 4;
 		in->kind = &ready->ipv6;
 	} else {
 		return READY_NOT;
