@@ -156,6 +156,8 @@ static __always_inline int ctx_redirect(__u32 ifindex, __u32 flags)
 /* Whether packets may be forwarded without the stack; set before the program is loaded. */
 const volatile bool gateway_mode;
 
+/* In gateway_flow.h and gateway.h. */
+__noinline int gateway_flow(ctx_t *ctx, __u32 iif, __be16 eth_proto, bool inner, bool partial);
 __noinline int gateway(ctx_t *ctx, __u32 iif, __be16 eth_proto, bool inner);
 
 /* Where metadata begins; behind the packet's first byte where the driver knows none. */
@@ -169,6 +171,16 @@ static __always_inline void *xdp_meta(const ctx_t *ctx)
 	return meta;
 }
 
+/* Whether packets of the device where this one came in may have checksums that are to be filled in.
+ */
+static __always_inline bool xdp_partial(const ctx_t *ctx)
+{
+	__u32 slot = xdp_device_slot(ctx->ingress_ifindex);
+	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
+
+	return !device || device->flags & XDP_DEVICE_PARTIAL;
+}
+
 /*
  * As at tc, but that the anchor gets the packet from xtun_handoff() there, behind GRO, or in
  * gateway mode whoever is next, at once. Nothing has changed with drivers that know no metadata.
@@ -178,18 +190,21 @@ static __always_inline int ctx_arrive(ctx_t *ctx, void *head, const struct endpo
 {
 	struct ethhdr *eth = head;
 	struct handoff *note;
-	__u8 source[6];
+	__u8 source[6] __attribute__((aligned(4)));
 	int verdict;
 
 	if (unlikely(xdp_meta(ctx) > head))
 		return -1;
-	__builtin_memcpy(source, eth->h_source, sizeof(source));
+	*(__u32 *)source = *(const __u32 *)eth->h_source;
+	*(__u16 *)(source + 4) = *(const __u16 *)(eth->h_source + 4);
 	if (unlikely(bpf_xdp_adjust_head(ctx, hlen)))
 		return -1;
 	/* Who wants to see a tunnel's packets on its device has chosen a pair, whose half this is.
 	 */
 	if (gateway_mode && end->rx_flags) {
-		verdict = gateway(ctx, end->rx_ifindex, eth_proto, true);
+		verdict = gateway_flow(ctx, end->rx_ifindex, eth_proto, true, xdp_partial(ctx));
+		if (unlikely(verdict == CTX_NEXT - 1))
+			verdict = gateway(ctx, end->rx_ifindex, eth_proto, true);
 		if (likely(verdict >= 0))
 			return verdict;
 	}

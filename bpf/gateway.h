@@ -12,63 +12,15 @@
 #ifndef XTUN_GATEWAY_H
 #define XTUN_GATEWAY_H
 
-#include "direct.h"
+#include "gateway_flow.h"
 #include "outer.h"
-#include "ready.h"
 #include "remote.h"
-
-enum {
-	GATEWAY_ROUTES = 512, /* on each CPU */
-	GATEWAY_AGAIN =
-		256, /* in one tick of so many next hops are the stack's, which keeps them */
-};
-
-/* What the kernel says about a destination, good for one tick of jiffies and one configuration. */
-struct gateway_route {
-	__u64 stamp; /* gateway_stamp() of then */
-	__u64 how;   /* gateway_how() of the packet */
-	union address source, dest;
-	__u32 ifindex; /* 0: the stack's */
-	__u32 mtu;
-	__u8 tunnel; /* it is a tunnel's device; otherwise the addresses below are the next hop's
-			and the device's */
-	__u8 eth[12];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, GATEWAY_ROUTES);
-	__type(key, __u32);
-	__type(value, struct gateway_route);
-} gateway_routes SEC(".maps");
 
 /* Of an inner packet, beside struct inner_packet. */
 struct gateway_packet {
 	struct inner_packet in;
-	union address source, dest;
+	union address source __attribute__((aligned(8))), dest __attribute__((aligned(8)));
 };
-
-/*
- * Whether what lies behind the IP header may be sent on by XDP. @sum: of the addresses; @len: bytes
- * behind the header at @at.
- */
-static __always_inline bool gateway_payload(ctx_t *ctx, __u8 ip_proto, __u32 at, __u64 sum,
-					    __u32 len)
-{
-	const __sum16 *check;
-
-	if (ip_proto == IPPROTO_ICMP || ip_proto == WIRE_IPPROTO_ICMPV6)
-		return true;
-	if (ip_proto != WIRE_IPPROTO_TCP && ip_proto != WIRE_IPPROTO_UDP)
-		return false;
-	check = ctx_at(ctx, at + (ip_proto == WIRE_IPPROTO_TCP ? 16 : 6), sizeof(*check));
-	if (!check)
-		return false;
-	/* Without a sum of its own UDP may wrap something that lacks one, too. */
-	if (ip_proto == WIRE_IPPROTO_UDP && !*check)
-		return false;
-	return *check != (__u16)~checksum_fold(sum + bpf_htons(ip_proto) + bpf_htons(len));
-}
 
 /* Returns 0, or -1: the stack's. */
 static __always_inline int gateway_read4(ctx_t *ctx, struct gateway_packet *packet, bool partial)
@@ -94,17 +46,10 @@ static __always_inline int gateway_read4(ctx_t *ctx, struct gateway_packet *pack
 	packet->in.df = !!(ip->frag_off & bpf_htons(IPV4_DF));
 	packet->source = address_ipv4(ip->saddr);
 	packet->dest = address_ipv4(ip->daddr);
-	return !partial || gateway_payload(ctx, ip->protocol, WIRE_ETH_HLEN + IPV4_HLEN,
+	return !partial || gateway_payload(ip + 1, ctx_end(ctx), ip->protocol,
 					   (__u64)ip->saddr + ip->daddr, len - IPV4_HLEN)
 		       ? 0
 		       : -1;
-}
-
-/* Headers that a router may have to look at, or that hold an encapsulation limit. */
-static __always_inline bool gateway_extends(__u8 next)
-{
-	return next == WIRE_IPPROTO_HOPOPTS || next == WIRE_IPPROTO_ROUTING ||
-	       next == WIRE_IPPROTO_FRAGMENT || next == WIRE_IPPROTO_DSTOPTS;
 }
 
 static __always_inline int gateway_read6(ctx_t *ctx, struct gateway_packet *packet, bool partial)
@@ -133,33 +78,10 @@ static __always_inline int gateway_read6(ctx_t *ctx, struct gateway_packet *pack
 	__builtin_memcpy(&packet->dest, &ip->daddr, sizeof(packet->dest));
 	if (gateway_extends(ip->nexthdr))
 		return -1;
-	return !partial || gateway_payload(ctx, ip->nexthdr, WIRE_ETH_HLEN + IPV6_HLEN,
-					   (__u64)word[2] + word[3] + word[4] + word[5] + word[6] +
-						   word[7] + word[8] + word[9],
+	return !partial || gateway_payload(ip + 1, ctx_end(ctx), ip->nexthdr, gateway_sum6(ip),
 					   packet->in.len - IPV6_HLEN)
 		       ? 0
 		       : -1;
-}
-
-/* Whether XDP may send out of a device: those that were attached for it. */
-static __always_inline bool gateway_sends(__u32 ifindex)
-{
-	__u32 slot = xdp_device_slot(ifindex);
-	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
-
-	return device && device->ifindex == ifindex && device->flags & XDP_DEVICE_FORWARD;
-}
-
-/* What changes with the tick and with the configuration. */
-static __always_inline __u64 gateway_stamp(__u64 jiffies)
-{
-	return jiffies ^ (__u64)*(volatile __u32 *)&slots.generation << 32;
-}
-
-/* What a route depends on besides the addresses, in one word; never 0. */
-static __always_inline __u64 gateway_how(const struct gateway_packet *packet, __u32 iif)
-{
-	return iif | (__u64)(packet->in.tos & ~ECN_MASK) << 32 | (__u64)packet->in.kind << 40;
 }
 
 /* Ask the kernel for the way of @packet, which came in by @iif. */
@@ -173,9 +95,10 @@ static __noinline void gateway_ask(ctx_t *ctx, const struct gateway_packet *pack
 	long ret;
 
 	route->ifindex = 0;
+	route->out = 0;
 	route->tunnel = 0;
 	route->stamp = gateway_stamp(now);
-	route->how = gateway_how(packet, iif);
+	route->how = gateway_how(packet->in.tos, packet->in.kind, iif);
 	route->source = packet->source;
 	route->dest = packet->dest;
 	/* Once in a while it is the stack's to send, so that it knows the neighbour is in use. */
@@ -188,8 +111,8 @@ static __noinline void gateway_ask(ctx_t *ctx, const struct gateway_packet *pack
 		fib.ipv4_dst = packet->dest.v4;
 	} else {
 		fib.family = ROUTE_AF_INET6;
-		fib.flowinfo = packet->in.flow |
-			       bpf_htonl((__u32)(packet->in.tos & ~ECN_MASK) << 20);
+		fib.flowinfo =
+			packet->in.flow | bpf_htonl((__u32)(packet->in.tos & ~ECN_MASK) << 20);
 		__builtin_memcpy(fib.ipv6_src, &packet->source, sizeof(fib.ipv6_src));
 		__builtin_memcpy(fib.ipv6_dst, &packet->dest, sizeof(fib.ipv6_dst));
 	}
@@ -216,8 +139,8 @@ static __noinline void gateway_ask(ctx_t *ctx, const struct gateway_packet *pack
 		fib.ipv4_src = packet->source.v4;
 		fib.ipv4_dst = packet->dest.v4;
 	} else {
-		fib.flowinfo = packet->in.flow |
-			       bpf_htonl((__u32)(packet->in.tos & ~ECN_MASK) << 20);
+		fib.flowinfo =
+			packet->in.flow | bpf_htonl((__u32)(packet->in.tos & ~ECN_MASK) << 20);
 		__builtin_memcpy(fib.ipv6_src, &packet->source, sizeof(fib.ipv6_src));
 		__builtin_memcpy(fib.ipv6_dst, &packet->dest, sizeof(fib.ipv6_dst));
 	}
@@ -229,51 +152,26 @@ static __noinline void gateway_ask(ctx_t *ctx, const struct gateway_packet *pack
 }
 
 /* The answer, remembered or new. NULL: the stack's. */
-static __always_inline const struct gateway_route *
+static __always_inline struct gateway_route *
 gateway_route_find(ctx_t *ctx, const struct gateway_packet *packet, __u32 iif)
 {
 	const union address *source = &packet->source, *dest = &packet->dest;
 	bool ipv4 = packet->in.kind == INNER_IPV4;
 	struct gateway_route *route;
-	__u32 slot;
+	__u64 pair;
 
-	slot = ipv4 ? flow_mix(source->v4, dest->v4)
-		    : flow_mix(source->v6[0] ^ source->v6[1] ^ source->v6[2] ^ source->v6[3],
-			       dest->v6[0] ^ dest->v6[1] ^ dest->v6[2] ^ dest->v6[3]);
-	slot = slot >> 16 & (GATEWAY_ROUTES - 1);
-	route = bpf_map_lookup_elem(&gateway_routes, &slot);
+	pair = gateway_pair(source, dest, ipv4);
+	route = gateway_route_at(pair);
 	if (!route)
 		return NULL;
-	if (unlikely(route->stamp != gateway_stamp(bpf_jiffies64()) ||
-		     route->how != gateway_how(packet, iif) || route->dest.v4 != dest->v4 ||
-		     route->source.v4 != source->v4 ||
+	if (unlikely(route->stamp != gateway_stamp(bpf_jiffies64()) || route->pair != pair ||
+		     route->how != gateway_how(packet->in.tos, packet->in.kind, iif) ||
 		     (!ipv4 && (!address_equal(&route->dest, dest) ||
-				!address_equal(&route->source, source)))))
+				!address_equal(&route->source, source))))) {
+		route->pair = pair;
 		gateway_ask(ctx, packet, iif, route);
-	return route->ifindex && packet->in.len <= route->mtu ? route : NULL;
-}
-
-/* One hop less, at @at in the packet; the checksum follows (RFC 1624). False: it is not there. */
-static __always_inline bool gateway_hop(ctx_t *ctx, __u32 at, __u8 kind)
-{
-	if (kind == INNER_IPV4) {
-		struct iphdr *ip = ctx_at(ctx, at, IPV4_HLEN);
-		__u32 sum;
-
-		if (!ip)
-			return false;
-		ip->ttl--;
-		sum = (__u32)ip->check + bpf_htons(0x0100);
-		ip->check = sum + (sum >= 0xffff);
-		return true;
-	} else {
-		struct ipv6hdr *ip = ctx_at(ctx, at, IPV6_HLEN);
-
-		if (!ip)
-			return false;
-		ip->hop_limit--;
-		return true;
 	}
+	return route->ifindex && packet->in.len <= route->mtu ? route : NULL;
 }
 
 /* Take off what a short frame was filled up with: the stack does, before it forwards. */
@@ -303,41 +201,10 @@ static __always_inline bool gateway_outer(ctx_t *ctx, const struct tunnel *t,
 	return gateway_sends(route->ifindex);
 }
 
-/*
- * The short way into a tunnel, for packets of @len bytes that are no shorter than their frame.
- * Returns a verdict, a refusal, or READY_NOT with nothing changed.
- */
-__noinline int gateway_ready(ctx_t *ctx, struct cpu_state *state, __u32 len, __u8 kind)
-{
-	__u32 hop, *word;
-	void *head;
-	int ret;
-
-	if (!state || unlikely(!gateway_sends(state->route.ifindex)))
-		return READY_NOT;
-	head = ctx_begin(ctx);
-	if (unlikely(head + ((WIRE_ETH_HLEN + len) & XDP_FRAME_MASK) != ctx_end(ctx)))
-		return READY_NOT;
-	/* Where TTL and checksum are, or the hop limit. */
-	word = head + WIRE_ETH_HLEN + (kind == INNER_IPV4 ? 8 : 4);
-	if ((void *)(word + 1) > ctx_end(ctx))
-		return READY_NOT;
-	hop = *word;
-	if (!gateway_hop(ctx, WIRE_ETH_HLEN, kind))
-		return READY_NOT;
-	ret = ready_send(ctx, state);
-	if (unlikely(ret == READY_NOT)) {
-		word = ctx_begin(ctx) + WIRE_ETH_HLEN + (kind == INNER_IPV4 ? 8 : 4);
-		if ((void *)(word + 1) > ctx_end(ctx))
-			return CTX_DROP;
-		*word = hop;
-	}
-	return ret;
-}
-
-/* Into the tunnel @t, as encap_packet() does. Returns a verdict, or -1: the stack's. */
+/* Into the tunnel @t, to which @way leads, as encap_packet() does. Returns a verdict, or -1: the
+ * stack's. */
 static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
-					 struct gateway_packet *packet)
+					 struct gateway_route *way, struct gateway_packet *packet)
 {
 	struct inner_packet *in = &packet->in;
 	struct route_cache *cache;
@@ -352,8 +219,12 @@ static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
 	if (!state)
 		return -1;
 	ret = gateway_ready(ctx, state, in->len, in->kind);
-	if (likely(ret != READY_NOT))
+	if (likely(ret != READY_NOT)) {
+		/* From the next packet on in gateway_flow4() and gateway_flow6(). */
+		way->id = t->id;
+		way->out = state->route.ifindex;
 		return likely(ret >= 0) ? ret : drop_count(t->id, ret, CTX_DROP);
+	}
 	cache = &state->route;
 	if (t->flags & TUNNEL_SPECIAL) {
 		in->limited = !!(t->flags & TUNNEL_ENCAP_LIMIT);
@@ -413,7 +284,7 @@ __noinline int gateway(ctx_t *ctx, __u32 iif, __be16 eth_proto, bool inner)
 	__u32 slot = xdp_device_slot(ctx->ingress_ifindex);
 	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
 	struct gateway_packet packet = {};
-	const struct gateway_route *route;
+	struct gateway_route *route;
 	const struct tunnel *t;
 	bool partial;
 	int err;
@@ -432,7 +303,7 @@ __noinline int gateway(ctx_t *ctx, __u32 iif, __be16 eth_proto, bool inner)
 	if (!route->tunnel)
 		return inner ? gateway_send(ctx, route, &packet) : -1;
 	t = port_tunnel(route->ifindex);
-	return t ? gateway_encap(ctx, t, &packet) : -1;
+	return t ? gateway_encap(ctx, t, route, &packet) : -1;
 }
 
 #endif

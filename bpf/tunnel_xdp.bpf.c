@@ -31,8 +31,12 @@ static __always_inline int receive(ctx_t *ctx, bool frags)
 		verdict = direct4(ctx);
 	else if (eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
 		verdict = direct6(ctx);
-	if (gateway_mode && (verdict == CTX_NEXT || verdict == DIRECT_NOT))
-		verdict = gateway(ctx, ctx->ingress_ifindex, eth_proto, false);
+	if (gateway_mode && (verdict == CTX_NEXT || verdict == DIRECT_NOT)) {
+		verdict = gateway_flow(ctx, device->ifindex, eth_proto, false,
+				       device->flags & XDP_DEVICE_PARTIAL);
+		if (unlikely(verdict == READY_NOT))
+			verdict = gateway(ctx, ctx->ingress_ifindex, eth_proto, false);
+	}
 	return verdict < 0 || verdict == DIRECT_NOT ? XDP_PASS : ctx_verdict(verdict);
 }
 

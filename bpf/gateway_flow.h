@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The short way of forwarding at XDP: a packet with nothing out of the ordinary whose way the long
+ * one in gateway.h has found in this tick. It looks at each thing once, and gives up, before it
+ * changes anything, at what it does not know.
+ */
+#ifndef XTUN_GATEWAY_FLOW_H
+#define XTUN_GATEWAY_FLOW_H
+
+#include "direct.h"
+#include "ready.h"
+
+enum {
+	GATEWAY_BITS = 9,
+	GATEWAY_ROUTES = 1 << GATEWAY_BITS, /* on each CPU */
+	GATEWAY_AGAIN =
+		256, /* in one tick of so many next hops are the stack's, which keeps them */
+};
+
+/* 2^64 divided by the golden ratio. */
+#define GATEWAY_FACTOR 0x9e3779b97f4a7c15ull
+
+/* What the kernel says about a destination, good for one tick of jiffies and one configuration. */
+struct gateway_route {
+	__u64 stamp; /* gateway_stamp() of then */
+	__u64 how;   /* gateway_how() of the packet */
+	__u64 pair;  /* gateway_pair() of its addresses */
+	union address source, dest;
+	__u32 ifindex; /* 0: the stack's */
+	__u32 mtu;
+	__u32 out; /* of a tunnel whose packets may be sent by XDP: where to, and the tunnel's id */
+	__u32 id;
+	__u8 eth[12]; /* the next hop's address and the device's, */
+	__u8 tunnel;  /* if it is no tunnel's device */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, GATEWAY_ROUTES);
+	__type(key, __u32);
+	__type(value, struct gateway_route);
+} gateway_routes SEC(".maps");
+
+/* Whether XDP may send out of a device: those that were attached for it. */
+static __always_inline bool gateway_sends(__u32 ifindex)
+{
+	__u32 slot = xdp_device_slot(ifindex);
+	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
+
+	return device && device->ifindex == ifindex && device->flags & XDP_DEVICE_FORWARD;
+}
+
+/* What changes with the tick and with the configuration. */
+static __always_inline __u64 gateway_stamp(__u64 jiffies)
+{
+	return jiffies ^ (__u64) * (volatile __u32 *)&slots.generation << 32;
+}
+
+/* What a route depends on besides the addresses, in one word; never 0. */
+static __always_inline __u64 gateway_how(__u8 tos, __u8 kind, __u32 iif)
+{
+	return iif | (__u64)(tos & ~ECN_MASK) << 32 | (__u64)kind << 40;
+}
+
+/* Both addresses in 64 bits: of IPv4 as they lie in the header, of IPv6 mixed. */
+static __always_inline __u64 gateway_pair(const void *source, const void *dest, bool ipv4)
+{
+	const __u64 *from = source, *to = dest;
+
+	if (ipv4)
+		return *(const __u32 *)source | (__u64) * (const __u32 *)dest << 32;
+	return (from[0] ^ from[1]) * GATEWAY_FACTOR ^ to[0] ^ to[1];
+}
+
+/* Where the answer for a pair of addresses may lie. Multiplicative hashing (Knuth, TAOCP 6.4). */
+static __always_inline struct gateway_route *gateway_route_at(__u64 pair)
+{
+	__u32 slot = pair * GATEWAY_FACTOR >> (64 - GATEWAY_BITS);
+
+	return bpf_map_lookup_elem(&gateway_routes, &slot);
+}
+
+/*
+ * Whether what lies at @l4, @len bytes behind an IP header, may be sent on by XDP although
+ * checksums may be left to be filled in: such a field holds the sum of the pseudo header. @sum: of
+ * the addresses.
+ */
+static __always_inline bool gateway_payload(const void *l4, const void *end, __u8 ip_proto,
+					    __u64 sum, __u32 len)
+{
+	const __sum16 *check = l4 + 6;
+
+	if (ip_proto == WIRE_IPPROTO_TCP)
+		check = l4 + 16;
+	else if (ip_proto != WIRE_IPPROTO_UDP)
+		return ip_proto == IPPROTO_ICMP || ip_proto == WIRE_IPPROTO_ICMPV6;
+	if (unlikely((void *)(check + 1) > end))
+		return false;
+	/* Without a sum of its own UDP may wrap something that lacks one, too. */
+	if (ip_proto == WIRE_IPPROTO_UDP && unlikely(!*check))
+		return false;
+	/* Whether the field and the sum are equal modulo 0xffff. */
+	return !direct_sum_right(sum + bpf_htons(ip_proto) + bpf_htons(len) + (__u16) ~*check);
+}
+
+/* The sum of both addresses. */
+static __always_inline __u64 gateway_sum6(const struct ipv6hdr *ip)
+{
+	const __u32 *word = (const void *)&ip->saddr;
+
+	return (__u64)word[0] + word[1] + word[2] + word[3] + word[4] + word[5] + word[6] + word[7];
+}
+
+/* Headers that a router may have to look at, or that hold an encapsulation limit. */
+static __always_inline bool gateway_extends(__u8 next)
+{
+	return next == WIRE_IPPROTO_HOPOPTS || next == WIRE_IPPROTO_ROUTING ||
+	       next == WIRE_IPPROTO_FRAGMENT || next == WIRE_IPPROTO_DSTOPTS;
+}
+
+/*
+ * The word of an IPv4 header with TTL, protocol and checksum, one hop later: the first byte is one
+ * less, the checksum one more in its lowest byte, with an end-around carry (RFC 1624).
+ */
+static __always_inline __u32 gateway_hop4(__u32 word)
+{
+	return word + 0xffff + (word >= 0xfffe0000 ? 0x10000 : 0);
+}
+
+/* Likewise at @at in the packet. False: it is not there. */
+static __always_inline bool gateway_hop(ctx_t *ctx, __u32 at, __u8 kind)
+{
+	if (kind == INNER_IPV4) {
+		__u32 *word = ctx_at(ctx, at + 8, sizeof(*word));
+
+		if (!word)
+			return false;
+		*word = gateway_hop4(*word);
+		return true;
+	} else {
+		struct ipv6hdr *ip = ctx_at(ctx, at, IPV6_HLEN);
+
+		if (!ip)
+			return false;
+		ip->hop_limit--;
+		return true;
+	}
+}
+
+/* The word with TTL and checksum, or the hop limit. NULL: it is not there. */
+static __always_inline __u32 *gateway_hop_word(ctx_t *ctx, __u8 kind)
+{
+	return ctx_at(ctx, WIRE_ETH_HLEN + (kind == INNER_IPV4 ? 8 : 4), sizeof(__u32));
+}
+
+/*
+ * What gateway_flow_encap() does, step by step and for all of ready.h, for packets of @len bytes
+ * that are no shorter than their frame. Returns a verdict, a refusal, or READY_NOT with nothing
+ * changed.
+ */
+__noinline int gateway_ready(ctx_t *ctx, struct cpu_state *state, __u32 len, __u8 kind)
+{
+	__u32 hop, *word;
+	void *head;
+	int ret;
+
+	if (!state || unlikely(!gateway_sends(state->route.ifindex)))
+		return READY_NOT;
+	head = ctx_begin(ctx);
+	if (unlikely(head + ((WIRE_ETH_HLEN + len) & XDP_FRAME_MASK) != ctx_end(ctx)))
+		return READY_NOT;
+	word = gateway_hop_word(ctx, kind);
+	if (!word)
+		return READY_NOT;
+	hop = *word;
+	if (!gateway_hop(ctx, WIRE_ETH_HLEN, kind))
+		return READY_NOT;
+	ret = ready_send(ctx, state);
+	if (unlikely(ret == READY_NOT)) {
+		word = gateway_hop_word(ctx, kind);
+		if (!word)
+			return CTX_DROP;
+		*word = hop;
+	}
+	return ret;
+}
+
+/*
+ * Into the tunnel of @route: a packet of @len bytes with @in in front, as long as its frame.
+ * Returns a verdict, a refusal, or READY_NOT.
+ */
+static __always_inline int gateway_flow_encap(ctx_t *ctx, const struct gateway_route *route,
+					      struct ready_inner *in, __u8 kind, __u32 len)
+{
+	struct cpu_state *state = bpf_map_lookup_elem(&cpu_state, &route->id);
+	const struct ready *ready;
+	__u32 *word, hop, third;
+	__u64 head;
+	int ret;
+
+	/* The jiffies are those of the answer: of this tick. */
+	if (unlikely(!state || gateway_stamp(state->route.jiffies) != route->stamp ||
+		     state->route.ifindex != route->out))
+		return READY_NOT;
+	if (state->route.ready != READY_IPV4) {
+		ret = gateway_ready(ctx, state, len, kind);
+		return likely(ret >= 0) ? ret : drop_count(route->id, ret, CTX_DROP);
+	}
+	ready = &state->ready;
+	if (unlikely(len > ready->room))
+		return READY_NOT;
+	in->kind = kind == INNER_IPV4 ? &ready->ipv4 : &ready->ipv6;
+	/* The hop limit is the last byte of its word. */
+	word = (void *)in->ip + (kind == INNER_IPV4 ? 8 : 4);
+	hop = *word;
+	*word = kind == INNER_IPV4 ? gateway_hop4(hop) : hop - (1 << 24);
+	ret = ready4_build(ready, in, len, &head, &third);
+	if (unlikely(ret)) {
+		*word = hop;
+		return READY_NOT;
+	}
+	if (unlikely(ctx_push(ctx, ready->hlen, 0))) {
+		word = gateway_hop_word(ctx, kind);
+		if (!word)
+			return CTX_DROP;
+		*word = hop;
+		return READY_NOT;
+	}
+	ret = ready_write(ctx, state, head, third, in->eth_proto);
+	if (unlikely(ret))
+		return drop_count(route->id, ret, CTX_DROP);
+	return ready_redirect(state, len);
+}
+
+/* To the next hop of @route. */
+static __always_inline int gateway_flow_send(struct ethhdr *eth, const struct gateway_route *route,
+					     __u8 kind)
+{
+	__u32 *word = (void *)(eth + 1) + (kind == INNER_IPV4 ? 8 : 4);
+	int verdict;
+
+	*word = kind == INNER_IPV4 ? gateway_hop4(*word) : *word - (1 << 24);
+	*(__u64 *)eth = *(const __u64 *)route->eth;
+	*(__u32 *)((void *)eth + 8) = *(const __u32 *)(route->eth + 8);
+	eth->h_proto = kind_eth_proto(kind);
+	verdict = ctx_redirect(route->ifindex, 0);
+	/* None of our own verdicts: spares the caller to look. */
+	__builtin_assume(verdict >= 0 && verdict < READY_NOT);
+	return verdict;
+}
+
+/*
+ * The IPv4 packet behind the Ethernet header, which came in by @iif. @inner: out of a tunnel;
+ * @partial: there may be checksums that are still to be filled in. Returns a verdict or READY_NOT.
+ */
+static __always_inline int gateway_flow4(ctx_t *ctx, __u32 iif, bool inner, bool partial)
+{
+	void *head = ctx_begin(ctx), *end = ctx_end(ctx);
+	const struct iphdr *ip = head + WIRE_ETH_HLEN;
+	struct ready_inner in = { .ip = ip, .eth_proto = bpf_htons(WIRE_ETH_P_IP) };
+	const struct gateway_route *route;
+	__u64 pair;
+	__u32 len;
+
+	if (unlikely((void *)(ip + 1) > end))
+		return READY_NOT;
+	len = bpf_ntohs(ip->tot_len);
+	if (unlikely(*(const __u8 *)ip != 0x45 || ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET) ||
+		     ip->ttl <= 1 || head + ((WIRE_ETH_HLEN + len) & XDP_FRAME_MASK) != end ||
+		     !direct_sum_right(ipv4_sum(ip))))
+		return READY_NOT;
+	pair = *(const __u64 *)&ip->saddr;
+	route = gateway_route_at(pair);
+	if (unlikely(!route || route->stamp != gateway_stamp(bpf_jiffies64()) ||
+		     route->how != gateway_how(ip->tos, INNER_IPV4, iif) || route->pair != pair ||
+		     len > route->mtu))
+		return READY_NOT;
+	if (partial && unlikely(!gateway_payload(ip + 1, end, ip->protocol,
+						 (__u64)ip->saddr + ip->daddr, len - IPV4_HLEN)))
+		return READY_NOT;
+	in.tos = ip->tos;
+	if (route->tunnel)
+		return gateway_flow_encap(ctx, route, &in, INNER_IPV4, len);
+	return inner && likely(route->ifindex) ? gateway_flow_send(head, route, INNER_IPV4)
+					       : READY_NOT;
+}
+
+/* As gateway_flow4(), IPv6. */
+static __always_inline int gateway_flow6(ctx_t *ctx, __u32 iif, bool inner, bool partial)
+{
+	void *head = ctx_begin(ctx), *end = ctx_end(ctx);
+	const struct ipv6hdr *ip = head + WIRE_ETH_HLEN;
+	const __u64 *pair = (const void *)&ip->saddr, *own, *other;
+	struct ready_inner in = { .ip = ip, .eth_proto = bpf_htons(WIRE_ETH_P_IPV6) };
+	const struct gateway_route *route;
+	__u32 len;
+
+	if (unlikely((void *)(ip + 1) > end))
+		return READY_NOT;
+	len = bpf_ntohs(ip->payload_len) + IPV6_HLEN;
+	if (unlikely(ip->version != 6 || ip->hop_limit <= 1 || gateway_extends(ip->nexthdr) ||
+		     head + ((WIRE_ETH_HLEN + len) & XDP_FRAME_MASK) != end))
+		return READY_NOT;
+	route = gateway_route_at(gateway_pair(pair, pair + 2, false));
+	in.tos = ipv6_tos(ip);
+	if (unlikely(!route || route->stamp != gateway_stamp(bpf_jiffies64()) ||
+		     route->how != gateway_how(in.tos, INNER_IPV6, iif) || len > route->mtu))
+		return READY_NOT;
+	own = (const void *)&route->source;
+	other = (const void *)&route->dest;
+	if (unlikely(own[0] != pair[0] || own[1] != pair[1] || other[0] != pair[2] ||
+		     other[1] != pair[3]))
+		return READY_NOT;
+	if (partial &&
+	    unlikely(!gateway_payload(ip + 1, end, ip->nexthdr, gateway_sum6(ip), len - IPV6_HLEN)))
+		return READY_NOT;
+	if (route->tunnel)
+		return gateway_flow_encap(ctx, route, &in, INNER_IPV6, len);
+	return inner && likely(route->ifindex) ? gateway_flow_send(head, route, INNER_IPV6)
+					       : READY_NOT;
+}
+
+/*
+ * The packet of @eth_proto behind the Ethernet header, which came in by @iif: a network card, or
+ * the anchor of a tunnel (@inner). @partial: there may be checksums that are still to be filled in.
+ * Returns a verdict, or READY_NOT with nothing changed.
+ */
+__noinline int gateway_flow(ctx_t *ctx, __u32 iif, __be16 eth_proto, bool inner, bool partial)
+{
+	int ret = READY_NOT;
+
+	if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IP)))
+		ret = gateway_flow4(ctx, iif, inner, partial);
+	else if (eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
+		ret = gateway_flow6(ctx, iif, inner, partial);
+	if (likely(ret != READY_NOT))
+		return ret;
+	/* Here, and not before each branch that is not taken. */
+	asm volatile("%0 = %1" : "=r"(ret) : "i"(READY_NOT));
+	return ret;
+}
+
+#endif
