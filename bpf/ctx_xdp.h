@@ -103,17 +103,17 @@ static __always_inline __be16 ctx_eth_proto(ctx_t *ctx)
 }
 
 /*
- * Whether the frame was sent to the very device, as eth_type_trans() will find, and is one frame:
- * in generic mode packets come that GRO has put together, and tc knows more about those.
+ * Whether the frame, which begins at @head and ends at @end, was sent to the very device, as
+ * eth_type_trans() will find, and is one frame: in generic mode packets come that GRO has put
+ * together, and tc knows more about those.
  */
-static __always_inline bool xdp_for_us(ctx_t *ctx, const struct xdp_device *device)
+static __always_inline bool xdp_for_us(ctx_t *ctx, const void *head, const void *end,
+				       const struct xdp_device *device)
 {
-	const struct ethhdr *eth = ctx_head(ctx, sizeof(*eth));
-
-	return device && eth && device->ifindex == ctx->ingress_ifindex &&
-	       *(const __u32 *)eth->h_dest == *(const __u32 *)device->mac &&
-	       *(const __u16 *)(eth->h_dest + 4) == *(const __u16 *)(device->mac + 4) &&
-	       (void *)eth + (device->frame_max & XDP_FRAME_MASK) >= ctx_end(ctx);
+	return device && head + WIRE_ETH_HLEN <= end && device->ifindex == ctx->ingress_ifindex &&
+	       *(const __u32 *)head == *(const __u32 *)device->mac &&
+	       *(const __u16 *)(head + 4) == *(const __u16 *)(device->mac + 4) &&
+	       head + (device->frame_max & XDP_FRAME_MASK) >= end;
 }
 
 static __always_inline int ctx_load_bytes(ctx_t *ctx, __u32 at, void *to, __u32 len)

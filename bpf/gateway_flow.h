@@ -269,7 +269,7 @@ static __always_inline int gateway_flow4(ctx_t *ctx, __u32 iif, bool inner, bool
 		     ip->ttl <= 1 || head + ((WIRE_ETH_HLEN + len) & XDP_FRAME_MASK) != end ||
 		     !direct_sum_right(ipv4_sum(ip))))
 		return READY_NOT;
-	pair = *(const __u64 *)&ip->saddr;
+	pair = *(const __u64 *)(head + WIRE_ETH_HLEN + 12);
 	route = gateway_route_at(pair);
 	if (unlikely(!route || route->stamp != gateway_stamp(bpf_jiffies64()) ||
 		     route->how != gateway_how(ip->tos, INNER_IPV4, iif) || route->pair != pair ||
@@ -318,6 +318,18 @@ static __always_inline int gateway_flow6(ctx_t *ctx, __u32 iif, bool inner, bool
 		return gateway_flow_encap(ctx, route, &in, INNER_IPV6, len);
 	return inner && likely(route->ifindex) ? gateway_flow_send(head, route, INNER_IPV6)
 					       : READY_NOT;
+}
+
+/* Whether a frame has TCP or UDP behind its IP header. */
+static __always_inline bool gateway_plain(const void *head, const void *end, __be16 eth_proto)
+{
+	__u32 at = eth_proto == bpf_htons(WIRE_ETH_P_IP)     ? WIRE_ETH_HLEN + 9
+		   : eth_proto == bpf_htons(WIRE_ETH_P_IPV6) ? WIRE_ETH_HLEN + 6
+							     : 0;
+	const __u8 *ip_proto = head + at;
+
+	return at && (void *)(ip_proto + 1) <= end &&
+	       (*ip_proto == WIRE_IPPROTO_TCP || *ip_proto == WIRE_IPPROTO_UDP);
 }
 
 /*

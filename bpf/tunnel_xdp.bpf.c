@@ -14,30 +14,37 @@ static __always_inline int receive(ctx_t *ctx, bool frags)
 {
 	__u32 slot = xdp_device_slot(ctx->ingress_ifindex);
 	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
-	__be16 eth_proto = ctx_eth_proto(ctx);
-	int verdict = DIRECT_NOT;
+	void *head = ctx_begin(ctx), *end = ctx_end(ctx);
+	int verdict = DIRECT_NOT, cpu;
+	__be16 eth_proto;
 
-	if (!xdp_for_us(ctx, device))
+	if (!xdp_for_us(ctx, head, end, device))
 		return XDP_PASS;
+	eth_proto = *(const __be16 *)(head + 12);
 	if (unlikely(device->spread.count)) {
-		int cpu = spread(ctx, device, eth_proto);
-
+		cpu = spread(ctx, device, eth_proto);
 		if (cpu < 0)
 			return XDP_PASS;
 		return frags ? bpf_redirect_map(&cpus_frags, cpu, XDP_PASS)
 			     : bpf_redirect_map(&cpus, cpu, XDP_PASS);
 	}
+	/* What has TCP or UDP inside is for no tunnel's end, but for FOU and GUE. */
+	if (gateway_mode && gateway_plain(head, end, eth_proto)) {
+		verdict = gateway_flow(ctx, device->ifindex, eth_proto, false,
+				       device->flags & XDP_DEVICE_PARTIAL);
+		if (likely(verdict != READY_NOT))
+			return verdict;
+	}
 	if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IP)))
 		verdict = direct4(ctx);
 	else if (eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
 		verdict = direct6(ctx);
-	if (gateway_mode && (verdict == CTX_NEXT || verdict == DIRECT_NOT)) {
-		verdict = gateway_flow(ctx, device->ifindex, eth_proto, false,
-				       device->flags & XDP_DEVICE_PARTIAL);
-		if (unlikely(verdict == READY_NOT))
-			verdict = gateway(ctx, ctx->ingress_ifindex, eth_proto, false);
-	}
-	return verdict < 0 || verdict == DIRECT_NOT ? XDP_PASS : ctx_verdict(verdict);
+	if (verdict != CTX_NEXT && verdict != DIRECT_NOT)
+		return verdict < 0 ? XDP_PASS : verdict;
+	if (!gateway_mode)
+		return XDP_PASS;
+	verdict = gateway(ctx, device->ifindex, eth_proto, false);
+	return verdict < 0 ? XDP_PASS : ctx_verdict(verdict);
 }
 
 /* On an underlay device whose driver hands over packets of one buffer, */
