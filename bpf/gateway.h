@@ -84,13 +84,33 @@ static __always_inline int gateway_read6(ctx_t *ctx, struct gateway_packet *pack
 		       : -1;
 }
 
+/* Ask the kernel where @packet, which came in by @iif, would go if it had @len bytes. */
+static __always_inline long gateway_fib(ctx_t *ctx, const struct gateway_packet *packet, __u32 iif,
+					__u16 len, struct bpf_fib_lookup *fib)
+{
+	__u8 tos = packet->in.tos & ~ECN_MASK;
+
+	fib->ifindex = iif;
+	fib->tot_len = len;
+	if (packet->in.kind == INNER_IPV4) {
+		fib->family = ROUTE_AF_INET;
+		fib->tos = tos;
+		fib->ipv4_src = packet->source.v4;
+		fib->ipv4_dst = packet->dest.v4;
+	} else {
+		fib->family = ROUTE_AF_INET6;
+		fib->flowinfo = packet->in.flow | bpf_htonl((__u32)tos << 20);
+		__builtin_memcpy(fib->ipv6_src, &packet->source, sizeof(fib->ipv6_src));
+		__builtin_memcpy(fib->ipv6_dst, &packet->dest, sizeof(fib->ipv6_dst));
+	}
+	return bpf_fib_lookup(ctx, fib, sizeof(*fib), 0);
+}
+
 /* Ask the kernel for the way of @packet, which came in by @iif. */
 static __noinline void gateway_ask(ctx_t *ctx, const struct gateway_packet *packet, __u32 iif,
 				   struct gateway_route *route)
 {
-	/* With a length of 1 the helper tells the MTU, and with the longest one where it has no
-	 * neighbour. */
-	struct bpf_fib_lookup fib = { .tot_len = 1, .ifindex = iif };
+	struct bpf_fib_lookup fib = {};
 	__u64 now = bpf_jiffies64();
 	long ret;
 
@@ -104,19 +124,9 @@ static __noinline void gateway_ask(ctx_t *ctx, const struct gateway_packet *pack
 	/* Once in a while it is the stack's to send, so that it knows the neighbour is in use. */
 	if (!(now & (GATEWAY_AGAIN - 1)))
 		return;
-	if (packet->in.kind == INNER_IPV4) {
-		fib.family = ROUTE_AF_INET;
-		fib.tos = packet->in.tos & ~ECN_MASK;
-		fib.ipv4_src = packet->source.v4;
-		fib.ipv4_dst = packet->dest.v4;
-	} else {
-		fib.family = ROUTE_AF_INET6;
-		fib.flowinfo =
-			packet->in.flow | bpf_htonl((__u32)(packet->in.tos & ~ECN_MASK) << 20);
-		__builtin_memcpy(fib.ipv6_src, &packet->source, sizeof(fib.ipv6_src));
-		__builtin_memcpy(fib.ipv6_dst, &packet->dest, sizeof(fib.ipv6_dst));
-	}
-	ret = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
+	/* With a length of 1 the helper tells the MTU, and with the longest one where it has no
+	 * neighbour. */
+	ret = gateway_fib(ctx, packet, iif, 1, &fib);
 	if (ret == BPF_FIB_LKUP_RET_SUCCESS) {
 		route->mtu = fib.mtu_result;
 		if (gateway_sends(fib.ifindex))
@@ -132,19 +142,7 @@ static __noinline void gateway_ask(ctx_t *ctx, const struct gateway_packet *pack
 	}
 	if (ret != BPF_FIB_LKUP_RET_NO_NEIGH || !route->tunnel)
 		return;
-	fib.ifindex = iif;
-	fib.tot_len = IPV4_LEN_MAX;
-	if (packet->in.kind == INNER_IPV4) {
-		fib.tos = packet->in.tos & ~ECN_MASK;
-		fib.ipv4_src = packet->source.v4;
-		fib.ipv4_dst = packet->dest.v4;
-	} else {
-		fib.flowinfo =
-			packet->in.flow | bpf_htonl((__u32)(packet->in.tos & ~ECN_MASK) << 20);
-		__builtin_memcpy(fib.ipv6_src, &packet->source, sizeof(fib.ipv6_src));
-		__builtin_memcpy(fib.ipv6_dst, &packet->dest, sizeof(fib.ipv6_dst));
-	}
-	ret = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
+	ret = gateway_fib(ctx, packet, iif, IPV4_LEN_MAX, &fib);
 	if (ret == BPF_FIB_LKUP_RET_FRAG_NEEDED)
 		route->mtu = fib.mtu_result;
 	else
