@@ -180,8 +180,9 @@ address()
 # work queue (addrconf_dad_work), of addresses with `nodad` too.
 address6()
 {
-	local route="ip -n $(ns "$1") -6 route show table local type local ${3%/*} dev $2"
+	local route
 
+	route="ip -n $(ns "$1") -6 route show table local type local ${3%/*} dev $2"
 	run on "$1" sysctl -qw "net.ipv6.conf.$2.disable_ipv6=0" "net.ipv6.conf.$2.accept_ra=0"
 	run ip -n "$(ns "$1")" -b - <<< "addr replace $3 dev $2 nodad"$'\n'"link set $2 up"
 	wait_for 15 "the route to $3" eval "[ -n \"\$($route)\" ]"
@@ -294,7 +295,8 @@ capture()
 	nsenter --net="/run/netns/$(ns "$1")" -- \
 		tcpdump -q -n -U --immediate-mode "${@:5}" -i "$2" -w "$3" "$4" 2>"$3.err" &
 	capture_pid=$!
-	wait_for 15 "tcpdump" grep -q 'listening on' "$3.err"
+	( wait_for 30 "tcpdump" grep -q 'listening on' "$3.err" ) ||
+		die "tcpdump does not listen, $(kill -0 "$capture_pid" 2>/dev/null && echo runs || echo ended): $(<"$3.err")"
 }
 
 # captured FILE N - until the file holds N packets
