@@ -190,13 +190,12 @@ static __always_inline int ctx_arrive(ctx_t *ctx, void *head, const struct endpo
 {
 	struct ethhdr *eth = head;
 	struct handoff *note;
-	__u8 source[6] __attribute__((aligned(4)));
+	__u64 source;
 	int verdict;
 
 	if (unlikely(xdp_meta(ctx) > head))
 		return -1;
-	*(__u32 *)source = *(const __u32 *)eth->h_source;
-	*(__u16 *)(source + 4) = *(const __u16 *)(eth->h_source + 4);
+	source = *(const __u64 *)(head + 6); /* and the ethertype */
 	if (unlikely(bpf_xdp_adjust_head(ctx, hlen)))
 		return -1;
 	/* Who wants to see a tunnel's packets on its device has chosen a pair, whose half this is.
@@ -215,7 +214,7 @@ static __always_inline int ctx_arrive(ctx_t *ctx, void *head, const struct endpo
 	if ((void *)(eth + 1) > ctx_end(ctx) || (void *)(note + 1) > (void *)eth)
 		return drop_count(end->id, REFUSE(pop_failed), CTX_DROP);
 	__builtin_memcpy(eth->h_dest, end->mac, sizeof(eth->h_dest));
-	__builtin_memcpy(eth->h_source, source, sizeof(source));
+	*(__u64 *)((void *)eth + 6) = source;
 	eth->h_proto = eth_proto;
 	note->magic = HANDOFF_MAGIC;
 	note->id = end->id;
