@@ -9,7 +9,7 @@ BUILD := build
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DXTUN_VERSION='"$(VERSION)"' -Wall -Wextra -Werror $(CFLAGS) -Iinclude -I$(BUILD)
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -fno-strict-aliasing -Wall -Werror -Werror=switch -Ivmlinux -Iinclude -Ibpf
-LIBS := -lbpf -lmnl -ljansson -lpcap
+LIBS := -lxdp -lbpf -lmnl -ljansson -lpcap
 
 SOURCES := $(wildcard user/*.c)
 OBJECTS := $(SOURCES:user/%.c=$(BUILD)/user/%.o)
@@ -21,8 +21,8 @@ UNIT_OBJECTS := $(filter-out $(BUILD)/user/main.o,$(OBJECTS))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 
-BUILD_PACKAGES := gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libmnl-dev libjansson-dev libpcap-dev linux-libc-dev libc6-dev pkg-config
-TEST_PACKAGES := jq groff-base libcmocka-dev python3 python3-scapy iproute2 iputils-ping iputils-arping tcpdump iperf3 strace ethtool procps \
+BUILD_PACKAGES := gcc make clang llvm bpftool libbpf-dev libxdp-dev libelf-dev zlib1g-dev libmnl-dev libjansson-dev libpcap-dev linux-libc-dev libc6-dev pkg-config
+TEST_PACKAGES := jq groff-base libcmocka-dev python3 python3-scapy iproute2 iputils-ping iputils-arping tcpdump xdp-tools iperf3 strace ethtool procps \
 	util-linux netcat-openbsd busybox-static cpio zstd xz-utils qemu-system-x86 kmod libclang-rt-14-dev ca-certificates
 
 Q := $(if $(V),,@)

@@ -493,6 +493,7 @@ enum device_flags {
 	DEVICE_GENERIC = 1 << 4, /* by the stack, and not by the driver */
 	DEVICE_FRAGS = 1 << 5,   /* the driver hands over packets in several buffers */
 	DEVICE_FORWARD = 1 << 6, /* XDP forwards into tunnels and out of them */
+	DEVICE_JOINED = 1 << 7,  /* XDP beside others, at libxdp's dispatcher */
 
 	/* What the user chose; the rest was found out. */
 	DEVICE_CHOSEN = DEVICE_MANUAL | DEVICE_XDP | DEVICE_GENERIC | DEVICE_FORWARD,

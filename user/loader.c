@@ -364,15 +364,29 @@ static const char *const xdp_pins[2][2] = {
 	{ "xdp_forward", "xdp_forward_frags" },
 };
 
-static int xdp_load(struct state *state, struct tunnel_xdp_bpf *skel, bool frags, bool forward)
+struct tunnel_xdp_bpf *xdp_open(struct state *state, bool frags, bool forward)
 {
-	int err = maps_share(skel->obj, &state->maps);
+	struct tunnel_xdp_bpf *skel = tunnel_xdp_bpf__open();
+	int err;
 
-	if (err)
-		return err;
+	if (!skel)
+		return NULL;
+	err = maps_share(skel->obj, &state->maps);
+	if (err) {
+		tunnel_xdp_bpf__destroy(skel);
+		errno = -err;
+		return NULL;
+	}
 	skel->rodata->gateway_mode = forward;
 	bpf_program__set_autoload(frags ? skel->progs.xtun_xdp : skel->progs.xtun_xdp_frags, false);
-	return tunnel_xdp_bpf__load(skel);
+	return skel;
+}
+
+/* *@skel: also where that fails, for tunnel_xdp_bpf__destroy(). */
+static int xdp_load(struct state *state, bool frags, bool forward, struct tunnel_xdp_bpf **skel)
+{
+	*skel = xdp_open(state, frags, forward);
+	return *skel ? tunnel_xdp_bpf__load(*skel) : -errno;
 }
 
 int xdp_program(struct state *state, bool frags, bool forward, int *fd, struct error *err)
@@ -385,8 +399,7 @@ int xdp_program(struct state *state, bool frags, bool forward, int *fd, struct e
 	if (*fd >= 0)
 		return 0;
 	kernel_words_clear();
-	skel = tunnel_xdp_bpf__open();
-	ret = skel ? xdp_load(state, skel, frags, forward) : -errno;
+	ret = xdp_load(state, frags, forward, &skel);
 	if (ret)
 		refuse(err, ret, "this kernel refuses the XDP program (%s)",
 		       *kernel_words() ? kernel_words() : strerror(-ret));
@@ -442,8 +455,7 @@ static int xdp_stage(struct state *state, bool frags, bool forward)
 		return fd == -ENOENT ? 0 : fd;
 	close(fd);
 	snprintf(next, sizeof(next), PIN_NEXT "%s", name);
-	skel = tunnel_xdp_bpf__open();
-	ret = skel ? xdp_load(state, skel, frags, forward) : -errno;
+	ret = xdp_load(state, frags, forward, &skel);
 	ret = ret ?: pin_put(bpf_program__fd(frags ? skel->progs.xtun_xdp_frags
 						   : skel->progs.xtun_xdp),
 			     state->dir, next);

@@ -68,6 +68,11 @@ int pin_put(int fd, int dir, const char *name);
 int xdp_program(struct state *state, bool frags, bool forward, int *fd, struct error *err);
 void xdp_programs_remove(struct state *state);
 
+/* The object of that program, over the maps of the namespace, but not loaded yet; for
+ * tunnel_xdp_bpf__destroy(). NULL with errno. */
+struct tunnel_xdp_bpf;
+struct tunnel_xdp_bpf *xdp_open(struct state *state, bool frags, bool forward);
+
 /*
  * The other programs that this binary has: load those that the namespace uses, over its maps, and
  * pin them under names with PIN_NEXT in front; and give them the names of those before, each in one

@@ -269,6 +269,8 @@ static const char *xdp_why(__u32 flags)
 {
 	if (!(flags & DEVICE_XDP))
 		return "nobody asked for XDP";
+	if (flags & DEVICE_JOINED)
+		return "libxdp's dispatcher was there: it calls xtun's program behind the others";
 	if (flags & DEVICE_GENERIC)
 		return "generic was asked for: the stack runs the program, behind GRO";
 	if (flags & DEVICE_FRAGS)
@@ -319,6 +321,7 @@ static json_t *device_json(const struct options *options, const char *name,
 	if (device->flags & DEVICE_XDP) {
 		json_object_set_new(json, "frags", json_boolean(device->flags & DEVICE_FRAGS));
 		json_object_set_new(json, "forward", json_boolean(device->flags & DEVICE_FORWARD));
+		json_object_set_new(json, "joined", json_boolean(device->flags & DEVICE_JOINED));
 		if (device->spread.count)
 			json_object_set_new(json, "cpus", cpus_json(&device->spread));
 	}

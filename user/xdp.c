@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "dispatcher.h"
 #include "ethtool.h"
 #include "sysctl.h"
 #include "wire.h"
@@ -23,8 +24,8 @@ static const char *name_of(link_name name, __u32 ifindex)
 	return name;
 }
 
-/* Refuse where another program sits, and say whose it is. */
-static int vacant(const struct link *link, struct error *err)
+/* Refuse where another program sits, and say whose it is. *@joins: it is one that calls others. */
+static int vacant(const struct link *link, bool *joins, struct error *err)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
 	struct bpf_prog_info info = {};
@@ -41,12 +42,9 @@ static int vacant(const struct link *link, struct error *err)
 		bpf_obj_get_info_by_fd(fd, &info, &len);
 		close(fd);
 	}
-	if (!strcmp(info.name, "xdp_dispatcher"))
-		return refuse(err, -EBUSY,
-			      "%s: libxdp's dispatcher (\"%s\", id %u) is there with programs of "
-			      "others, whom xtun does not join; take them away with `xdp-loader "
-			      "unload %s --all`, or stay with tc alone",
-			      link->name, info.name, id, link->name);
+	*joins = !strcmp(info.name, "xdp_dispatcher");
+	if (*joins)
+		return 0;
 	return refuse(
 		err, -EBUSY,
 		"%s: the XDP program \"%s\" (id %u) is there already; take it away with `ip link "
@@ -150,6 +148,7 @@ static int spread_prepare(struct state *state, const struct cpu_list *spread, st
 int xdp_attach(struct state *state, const struct link *link, struct device *as, struct error *err)
 {
 	struct xdp_device device = { .ifindex = link->ifindex, .frame_max = ~0u, .spread = as->spread };
+	bool joins = false;
 	link_name name;
 	int ret;
 
@@ -161,7 +160,7 @@ int xdp_attach(struct state *state, const struct link *link, struct device *as, 
 	if (as->flags & DEVICE_GENERIC)
 		device.frame_max = WIRE_ETH_HLEN + link->mtu;
 	if (!link_alive(state, name_of(name, link->ifindex))) {
-		ret = vacant(link, err);
+		ret = vacant(link, &joins, err);
 		if (ret)
 			return ret;
 	}
@@ -178,7 +177,13 @@ int xdp_attach(struct state *state, const struct link *link, struct device *as, 
 	if (ret)
 		return refuse_kernel(err, ret, "%s: storing what XDP needs to know", link->name);
 	ret = handoff_attach(state, link->ifindex, link->name, as->flags, err);
-	return ret ?: program_attach(state, link, &as->flags, err);
+	if (ret)
+		return ret;
+	as->flags &= ~DEVICE_JOINED;
+	if (!joins)
+		return program_attach(state, link, &as->flags, err);
+	as->flags |= DEVICE_JOINED;
+	return dispatcher_join(state, link, &as->flags, err);
 }
 
 int xdp_detach(struct state *state, __u32 ifindex, const char *device, __u32 flags,
@@ -190,6 +195,9 @@ int xdp_detach(struct state *state, __u32 ifindex, const char *device, __u32 fla
 	ret = link_detach(state, name_of(name, ifindex));
 	if (ret)
 		return refuse_kernel(err, ret, "%s: detaching XDP", device);
+	ret = dispatcher_leave(state, ifindex, device, err);
+	if (ret)
+		return ret;
 	ret = handoff_detach(state, ifindex, device, flags, err);
 	if (ret)
 		return ret;
@@ -199,9 +207,12 @@ int xdp_detach(struct state *state, __u32 ifindex, const char *device, __u32 fla
 
 int xdp_swap(struct state *state, __u32 ifindex, __u32 flags)
 {
-	int prog = pin_get(state->dir, xdp_program_name(flags)), ret;
 	link_name name;
+	int prog, ret;
 
+	if (flags & DEVICE_JOINED)
+		return dispatcher_swap(state, ifindex, flags);
+	prog = pin_get(state->dir, xdp_program_name(flags));
 	if (prog < 0)
 		return prog;
 	ret = program_swap(state, prog, ifindex, true, 0, name_of(name, ifindex));

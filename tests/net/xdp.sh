@@ -264,6 +264,55 @@ vlans()
 	equal "dropped for their tag" "$(counter b tun2 drops.vlan)" 2
 }
 
+# filter WORDS... - xdp-filter on b, whose programs and pins go with this test's mounts
+filter() { nsenter --net="/run/netns/$(ns b)" xdp-filter "$@" >"$tmp/filter" 2>&1 || die "xdp-filter $*: $(cat "$tmp/filter")"; }
+
+at_xdp() { nsenter --net="/run/netns/$(ns b)" xdp-loader status eth0 | grep -o 'xdpfilt_[a-z_]*\|xtun_xdp' | sort | xargs; }
+
+# older A B - whether version A comes before B
+older() { [ "$1" != "$2" ] && [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
+
+# Behind a filter that was there first, called by libxdp's dispatcher.
+beside()
+{
+	local version
+
+	two_hosts
+	tunnel_ends
+	filter load -m native -f ipv4 eth0
+	ip -n "$(ns b)" -d link show eth0 | grep -q xdp_dispatcher || skip_test "this kernel replaces no functions of programs"
+	version=$(xdp-loader status --version | sed -n 's/^[a-z-]* version \([0-9.]*\).*/\1/p')
+	[ -n "$version" ] || die "no version of xdp-tools"
+	if ! older "$(uname -r)" 6.12.26 && older "$version" 1.5.5; then
+		refused "from Linux 6.12.26 on that takes its version 1.5.5" attach eth0 xdp
+		equal "programs" "$(at_xdp)" "$(at_xdp | grep -o 'xdpfilt_[a-z_]*')"
+		pings a 172.16.0.8
+		return
+	fi
+	refused "by the driver; \`xdp native\` joins it" attach eth0 xdp generic
+	run xt b attach eth0 xdp
+	equal "joined" "$(xt b -j dev show eth0 | jq '.[0].joined')" true
+	popped
+	# The filter comes first, and still decides.
+	filter ip -m src 10.1.1.5
+	pings_not a 172.16.0.8
+	filter ip -r -m src 10.1.1.5
+	pings a 172.16.0.8
+	run xt b tunnel change tun2 ttl 9
+	run xt b upgrade
+	equal "programs" "$(at_xdp | wc -w)" 2
+	popped
+	run xt b detach eth0 xdp
+	equal "programs" "$(at_xdp | grep -c xtun)" 0
+	holds "programs" "$(at_xdp)" xdpfilt_
+	pings a 172.16.0.8
+	run xt b attach eth0 xdp
+	run xt b flush
+	equal "programs" "$(at_xdp | grep -c xtun)" 0
+	holds "programs" "$(at_xdp)" xdpfilt_
+	filter unload eth0
+}
+
 # received CPU - what the only tunnel of b has received there
 received()
 {
@@ -338,5 +387,6 @@ whole check "generic: plain tcp" tcp a 10.1.1.5 b 10.1.1.7
 whole check "save and restore" saved
 shared check "refusals" refusals
 check "hidden VLAN tags" vlans
+check "beside a filter" beside
 
 finish
