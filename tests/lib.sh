@@ -317,6 +317,20 @@ pin_dir_newer() { echo "$pin_root/$(cookie "$1")-$((layout + 1))"; }
 # hooks HOST - every BPF program at tc, by tcx link or filter, and every clsact qdisc
 hooks() { state hooks "$(ns "$1")"; }
 
+# refuses HOST WHAT WORDS... - the command WORDS... is refused with one line that contains WHAT
+refuses()
+{
+	local host=$1 what=$2 before
+	shift 2
+
+	before=$(hooks "$host")
+	xt "$host" "$@" >"$tmp/out" 2>"$tmp/err"
+	equal "status of $*" $? 1
+	equal "lines" "$(wc -l <"$tmp/err")" 1
+	holds "$*" "$(cat "$tmp/err")" "$what"
+	equal "programs" "$(hooks "$host")" "$before"
+}
+
 # programs DIR - ids of the programs that are pinned there
 programs() { state programs "$1"; }
 

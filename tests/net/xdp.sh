@@ -190,19 +190,6 @@ saved()
 	equal "pins for XDP" "$(ls "$(pin_dir b)" | grep -cE '^(xdp|xdp_frags|handoff-.*|xdp-.*)$')" 0
 }
 
-# refused WHAT WORDS... - the command WORDS... is refused with one line that contains WHAT
-refused()
-{
-	local before
-
-	before=$(hooks b)
-	xt b "${@:2}" >"$tmp/out" 2>"$tmp/err"
-	equal "status of ${*:2}" $? 1
-	equal "lines" "$(wc -l <"$tmp/err")" 1
-	holds "${*:2}" "$(cat "$tmp/err")" "$1"
-	equal "programs" "$(hooks b)" "$before"
-}
-
 refusals()
 {
 	local dir plain
@@ -211,28 +198,28 @@ refusals()
 	tunnel_ends
 	plain=$(hooks b | grep -c "^eth0")
 	run xt b attach eth0 xdp
-	refused "eth0 is attached already" attach eth0 xdp generic
+	refuses b "eth0 is attached already" attach eth0 xdp generic
 	# XDP may go; what is needed at tc stays, and names who needs it.
 	xt b detach eth0 2>"$tmp/err" || die "detach"
 	holds "what it says" "$(cat "$tmp/err")" "eth0: XDP is detached; tc stays, which tunnels use: tun2"
 	equal "programs" "$(hooks b | grep -c "^eth0")" "$plain"
-	refused "what tunnels attached goes with them: tun2" detach eth0
+	refuses b "what tunnels attached goes with them: tun2" detach eth0
 	run xt b attach eth0
-	refused "eth0 is in use by tunnels, and stays attached as long as they are: tun2" detach eth0
-	refused "eth0 is attached already" attach eth0 tc
+	refuses b "eth0 is in use by tunnels, and stays attached as long as they are: tun2" detach eth0
+	refuses b "eth0 is attached already" attach eth0 tc
 	run xt b attach eth0 xdp
 	run xt b detach eth0 xdp
 	equal "save" "$(xt b save | grep -x 'attach eth0')" "attach eth0"
 	equal "programs" "$(hooks b | grep -c "^eth0")" "$plain"
-	refused "xdp: eth0 is not attached at XDP" detach eth0 xdp
+	refuses b "xdp: eth0 is not attached at XDP" detach eth0 xdp
 	run xt b attach eth0 xdp
 	run xt b detach eth0
 	run xt b tunnel change tun2 dev eth0
-	refused "goes with them: tun2" detach eth0
-	refused "tun2 carries a tunnel" attach tun2 xdp
+	refuses b "goes with them: tun2" detach eth0
+	refuses b "tun2 carries a tunnel" attach tun2 xdp
 	if ip -n "$(ns b)" link add ifb7 type ifb 2>/dev/null; then
 		run ip -n "$(ns b)" link set ifb7 up
-		refused "ifb7: its driver has no native XDP" attach ifb7 xdp
+		refuses b "ifb7: its driver has no native XDP" attach ifb7 xdp
 		run xt b attach ifb7 xdp generic
 		run xt b detach ifb7
 	fi
@@ -240,7 +227,7 @@ refusals()
 	run xt a attach eth0 xdp
 	dir=$(pin_dir a)
 	run on b bpftool net attach xdpdrv pinned "$dir/xdp_frags" dev eth0
-	refused "the XDP program \"xtun_xdp_frags\" (id " attach eth0 xdp
+	refuses b "the XDP program \"xtun_xdp_frags\" (id " attach eth0 xdp
 	run on b bpftool net detach xdpdrv dev eth0
 	run xt b attach eth0 xdp
 }
@@ -251,7 +238,7 @@ vlans()
 	ip -n "$(ns b)" link add eth0.5 link eth0 type vlan id 5 2>/dev/null ||
 		skip_test "this kernel has no VLAN devices"
 	tunnel_ends
-	refused "takes VLAN tags off before XDP sees them, and eth0.5 is on it" attach eth0 xdp
+	refuses b "takes VLAN tags off before XDP sees them, and eth0.5 is on it" attach eth0 xdp
 	run on b ethtool -K eth0 rxvlan off
 	run xt b attach eth0 xdp
 	pings a 172.16.0.8
@@ -284,12 +271,12 @@ beside()
 	version=$(xdp-loader status --version | sed -n 's/^[a-z-]* version \([0-9.]*\).*/\1/p')
 	[ -n "$version" ] || die "no version of xdp-tools"
 	if ! older "$(uname -r)" 6.12.26 && older "$version" 1.5.5; then
-		refused "from Linux 6.12.26 on that takes its version 1.5.5" attach eth0 xdp
+		refuses b "from Linux 6.12.26 on that takes its version 1.5.5" attach eth0 xdp
 		equal "programs" "$(at_xdp)" "$(at_xdp | grep -o 'xdpfilt_[a-z_]*')"
 		pings a 172.16.0.8
 		return
 	fi
-	refused "by the driver; \`xdp native\` joins it" attach eth0 xdp generic
+	refuses b "by the driver; \`xdp native\` joins it" attach eth0 xdp generic
 	run xt b attach eth0 xdp
 	equal "joined" "$(xt b -j dev show eth0 | jq '.[0].joined')" true
 	popped
@@ -313,58 +300,6 @@ beside()
 	filter unload eth0
 }
 
-# received CPU - what the only tunnel of b has received there
-received()
-{
-	bpftool -j map lookup pinned "$(pin_dir b)/cpu_state" key 0 0 0 0 |
-		jq --argjson cpu "$1" '.formatted.values[] | select(.cpu == $cpu).value.rx_packets'
-}
-
-# on_cpus FLOWS PACKETS - send them; prints what each of both CPUs received
-on_cpus()
-{
-	local one two
-
-	one=$(received 0) two=$(received 1)
-	run "$python" "$lib_dir/net/xdp.py" flows "$(ns a)" 172.16.0.8 "$1" "$2"
-	sleep 0.3
-	echo $(($(received 0) - one)) $(($(received 1) - two))
-}
-
-# One flow on one CPU, and many on both.
-spread()
-{
-	local one two mode words
-
-	[ "$(nproc)" -ge 2 ] || skip_test "needs two CPUs"
-	while read -r mode words; do
-		two_hosts
-		# What a device is to sum stays where it is.
-		run on a ethtool -K eth0 tx off >/dev/null
-		run xt b fou add port 7747 ipproto 47
-		# shellcheck disable=SC2086 # keywords
-		run xt a tunnel add tun1 mode "$mode" local 10.1.1.5 remote 10.1.1.7 $words
-		run xt b tunnel add tun2 mode "$mode" local 10.1.1.7 remote 10.1.1.5
-		tunnel_addresses
-		run on a ethtool -K tun1 tx off >/dev/null
-		run xt b attach eth0 xdp cpus 0-1
-		equal "save" "$(xt b save | grep ^attach)" "attach eth0 xdp cpus 0-1"
-		pings a 172.16.0.8
-		tcp a 172.16.0.6 b 172.16.0.8 2
-		read -r one two <<< "$(on_cpus 64 5)"
-		[ "$one" -ge 50 ] && [ "$two" -ge 50 ] || die "of 64 flows: $one and $two packets"
-		equal "of 64 flows" $((one + two)) 320
-		read -r one two <<< "$(on_cpus 1 200)"
-		equal "of one flow" "$(printf '%s\n' "$one" "$two" | sort -n | xargs)" "0 200"
-		run xt b detach eth0
-		run xt b attach eth0 xdp cpus 1
-		equal "on CPU 1 alone" "$(on_cpus 64 5)" "0 320"
-		equal "drops" "$(drops b tun2)" 0
-	done < <(quick $'ipip\ngre encap fou encap-dport 7747 encap-sport 7000' ipip)
-	run xt b detach eth0
-	refused "cpus: there is no CPU 999, or it is off" attach eth0 xdp cpus 0,999
-}
-
 setup
 check "inner packets before the stack" popped
 check "tcp" tcp a 172.16.0.6 b 172.16.0.8 64
@@ -379,7 +314,6 @@ check "detached under traffic" detach_under_traffic
 check "fails closed" fails_closed
 whole check "changed hardware address" address_changed
 check "jumbo frames" jumbo
-check "spread over CPUs" spread
 setup generic
 check "generic: tcp" tcp a 172.16.0.6 b 172.16.0.8 32
 whole check "generic: udp" udp a 172.16.0.6 b 172.16.0.8 100 1000
