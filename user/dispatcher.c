@@ -10,6 +10,7 @@
 #include <xdp/libxdp.h>
 #include <xdp/prog_dispatcher.h>
 
+#include "programs.h"
 #include "tunnel_xdp.skel.h"
 
 /*

@@ -61,34 +61,10 @@ int journal_remove(struct state *state, struct error *err);
 int pin_get(int dir, const char *name);
 int pin_put(int fd, int dir, const char *name);
 
-/*
- * The program for XDP, @frags: the one for packets in several buffers, @forward: that forwards. It
- * is loaded when it is asked for first, and stays until xdp_programs_remove().
- */
-int xdp_program(struct state *state, bool frags, bool forward, int *fd, struct error *err);
-void xdp_programs_remove(struct state *state);
-
-/* The object of that program, over the maps of the namespace, but not loaded yet; for
- * tunnel_xdp_bpf__destroy(). NULL with errno. */
-struct tunnel_xdp_bpf;
-struct tunnel_xdp_bpf *xdp_open(struct state *state, bool frags, bool forward);
-
-/*
- * The other programs that this binary has: load those that the namespace uses, over its maps, and
- * pin them under names with PIN_NEXT in front; and give them the names of those before, each in one
- * step. May be repeated.
- */
-#define PIN_NEXT "next-"
-int programs_stage(struct state *state, struct error *err);
-int programs_adopt(struct state *state, struct error *err);
-
 /* The mark of an upgrade that was decided on: all of its programs are there. */
 int upgrade_mark(struct state *state, struct error *err);
 bool upgrade_marked(struct state *state);
 int upgrade_unmark(struct state *state, struct error *err);
-
-/* The pin of the program for XDP that a device with @flags runs. */
-const char *xdp_program_name(__u32 flags);
 
 /* What libbpf had to say, in the kernel's words where it passes them on, since
  * kernel_words_clear(). */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "programs.h"
 
 /* The priority of the filter of mirror 0 on kernels without tcx; each mirror has one of its own. */
 enum { MIRROR_PRIORITY = 0x7400 };

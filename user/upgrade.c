@@ -5,6 +5,7 @@
 
 #include "attach.h"
 #include "mirrors.h"
+#include "programs.h"
 #include "verbs.h"
 #include "xdp.h"
 

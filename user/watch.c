@@ -9,6 +9,7 @@
 
 #include "attach.h"
 #include "ethtool.h"
+#include "programs.h"
 #include "sysctl.h"
 #include "xdp.h"
 

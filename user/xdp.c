@@ -11,6 +11,7 @@
 #include "attach.h"
 #include "dispatcher.h"
 #include "ethtool.h"
+#include "programs.h"
 #include "sysctl.h"
 #include "wire.h"
 
