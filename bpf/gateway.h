@@ -117,6 +117,7 @@ static __noinline void gateway_ask(ctx_t *ctx, const struct gateway_packet *pack
 	route->ifindex = 0;
 	route->out = 0;
 	route->tunnel = 0;
+	route->plain = 0;
 	route->stamp = gateway_stamp(now);
 	route->how = gateway_how(packet->in.tos, packet->in.kind, iif);
 	route->source = packet->source;
@@ -129,8 +130,9 @@ static __noinline void gateway_ask(ctx_t *ctx, const struct gateway_packet *pack
 	ret = gateway_fib(ctx, packet, iif, 1, &fib);
 	if (ret == BPF_FIB_LKUP_RET_SUCCESS) {
 		route->mtu = fib.mtu_result;
-		if (gateway_sends(fib.ifindex))
+		if (gateway_sends(fib.ifindex, true))
 			route->ifindex = fib.ifindex;
+		route->plain = gateway_sends(fib.ifindex, false);
 		__builtin_memcpy(route->eth, fib.dmac, 6);
 		__builtin_memcpy(route->eth + 6, fib.smac, 6);
 	}
@@ -181,6 +183,30 @@ static __always_inline bool gateway_trim(ctx_t *ctx, __u32 len)
 	return !bpf_xdp_adjust_tail(ctx, (int)len - (int)ctx_len(ctx));
 }
 
+/*
+ * Out of a device that gateway_sends(): where it is a VLAN device, by the one that it is on, with
+ * its tag behind the addresses (IEEE 802.1Q), of priority 0.
+ */
+static __noinline int gateway_redirect(ctx_t *ctx, __u32 ifindex)
+{
+	__u32 slot = xdp_device_slot(ifindex);
+	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
+	void *head;
+
+	if (!device || !device->out)
+		return ctx_redirect(ifindex, 0);
+	if (ctx_push(ctx, VLAN_HLEN, 0))
+		return CTX_DROP;
+	head = ctx_head(ctx, WIRE_ETH_HLEN + VLAN_HLEN);
+	if (!head)
+		return CTX_DROP;
+	*(__u64 *)head = *(const __u64 *)(head + 4);
+	*(__u32 *)(head + 8) = *(const __u32 *)(head + 12);
+	*(__be16 *)(head + 12) = device->vlan_proto;
+	*(__be16 *)(head + 14) = device->vlan_id;
+	return ctx_redirect(device->out, 0);
+}
+
 /* The way to the remote, in @cache. Once in a while it is the stack's to ask, so that it knows the
  * neighbour is in use. */
 static __always_inline bool gateway_outer(ctx_t *ctx, const struct tunnel *t,
@@ -196,7 +222,7 @@ static __always_inline bool gateway_outer(ctx_t *ctx, const struct tunnel *t,
 	route->ifindex = cache->ifindex;
 	route->mtu = cache->mtu;
 	route->resolved = true;
-	return gateway_sends(route->ifindex);
+	return gateway_sends(route->ifindex, true);
 }
 
 /* Into the tunnel @t, to which @way leads, as encap_packet() does. Returns a verdict, or -1: the
@@ -251,7 +277,7 @@ static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
 		ready_make(t, state);
 	state->tx_packets++;
 	state->tx_bytes += in->len;
-	return ctx_redirect(route.ifindex, 0);
+	return gateway_redirect(ctx, route.ifindex);
 }
 
 /* Out of device @route leads to. */
@@ -270,7 +296,7 @@ static __always_inline int gateway_send(ctx_t *ctx, const struct gateway_route *
 		return CTX_DROP;
 	__builtin_memcpy(eth, route->eth, sizeof(route->eth));
 	eth->h_proto = packet->in.says;
-	return ctx_redirect(route->ifindex, 0);
+	return gateway_redirect(ctx, route->ifindex);
 }
 
 /*

@@ -32,6 +32,7 @@ struct gateway_route {
 	__u32 id;
 	__u8 eth[12]; /* the next hop's address and the device's, */
 	__u8 tunnel;  /* if it is no tunnel's device */
+	__u8 plain;   /* gateway_flow_send() may send it */
 };
 
 struct {
@@ -41,13 +42,15 @@ struct {
 	__type(value, struct gateway_route);
 } gateway_routes SEC(".maps");
 
-/* Whether XDP may send out of a device: those that were attached for it. */
-static __always_inline bool gateway_sends(__u32 ifindex)
+/* Whether XDP may send out of a device: those that were attached for it, with @tags also VLAN
+ * devices on them. */
+static __always_inline bool gateway_sends(__u32 ifindex, bool tags)
 {
 	__u32 slot = xdp_device_slot(ifindex);
 	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
 
-	return device && device->ifindex == ifindex && device->flags & XDP_DEVICE_FORWARD;
+	return device && device->ifindex == ifindex && device->flags & XDP_DEVICE_FORWARD &&
+	       (tags || !device->out);
 }
 
 /* What changes with the tick and with the configuration. */
@@ -164,7 +167,7 @@ __noinline int gateway_ready(ctx_t *ctx, struct cpu_state *state, __u32 len, __u
 	void *head;
 	int ret;
 
-	if (!state || unlikely(!gateway_sends(state->route.ifindex)))
+	if (!state || unlikely(!gateway_sends(state->route.ifindex, false)))
 		return READY_NOT;
 	head = ctx_begin(ctx);
 	if (unlikely(head + ((WIRE_ETH_HLEN + len) & XDP_FRAME_MASK) != ctx_end(ctx)))
@@ -281,7 +284,7 @@ static __always_inline int gateway_flow4(ctx_t *ctx, __u32 iif, bool inner, bool
 	in.tos = ip->tos;
 	if (route->tunnel)
 		return gateway_flow_encap(ctx, route, &in, INNER_IPV4, len);
-	return inner && likely(route->ifindex) ? gateway_flow_send(head, route, INNER_IPV4)
+	return inner && likely(route->plain) ? gateway_flow_send(head, route, INNER_IPV4)
 					       : READY_NOT;
 }
 
@@ -316,7 +319,7 @@ static __always_inline int gateway_flow6(ctx_t *ctx, __u32 iif, bool inner, bool
 		return READY_NOT;
 	if (route->tunnel)
 		return gateway_flow_encap(ctx, route, &in, INNER_IPV6, len);
-	return inner && likely(route->ifindex) ? gateway_flow_send(head, route, INNER_IPV6)
+	return inner && likely(route->plain) ? gateway_flow_send(head, route, INNER_IPV6)
 					       : READY_NOT;
 }
 

@@ -21,7 +21,7 @@
 #include <linux/types.h>
 #endif
 
-#define TUNNEL_LAYOUT 6
+#define TUNNEL_LAYOUT 7
 
 enum family { FAMILY_IPV4, FAMILY_IPV6, FAMILY_MAX };
 enum wrap { WRAP_NONE, WRAP_FOU, WRAP_GUE, WRAP_VXLAN, WRAP_GENEVE, WRAP_MAX };
@@ -515,8 +515,9 @@ struct device {
 };
 
 /*
- * What the program at XDP has to know of its device: an element of the array `xdp_devices`, at
- * xdp_device_slot(). Two devices of one slot cannot both have XDP.
+ * What the program at XDP has to know of its device, and of VLAN devices on it that it sends out of:
+ * an element of the array `xdp_devices`, at xdp_device_slot(). Two devices of one slot cannot both
+ * have one.
  */
 struct xdp_device {
 	__u32 ifindex;   /* 0: free */
@@ -524,8 +525,11 @@ struct xdp_device {
 	__u8 mac[6];
 	__u16 flags; /* enum xdp_device_flags */
 	struct cpu_list spread;
+	__u32 out;         /* of a VLAN device: the one that it is on, 0: it is none; */
+	__be16 vlan_proto; /* and the tag of what leaves by it */
+	__be16 vlan_id;
 };
-_Static_assert(sizeof(struct xdp_device) == 80, "struct xdp_device is part of the layout");
+_Static_assert(sizeof(struct xdp_device) == 88, "struct xdp_device is part of the layout");
 
 enum xdp_device_flags {
 	XDP_DEVICE_FORWARD = 1 << 0, /* takes part in forwarding */

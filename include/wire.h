@@ -16,6 +16,7 @@ enum {
 	WIRE_ETH_P_ERSPAN = 0x88be,  /* versions 0 and 1, types I and II */
 	WIRE_ETH_P_ERSPAN2 = 0x22eb, /* version 2, type III */
 	WIRE_ETH_HLEN = 14,
+	VLAN_HLEN = 4, /* a tag of IEEE 802.1Q or 802.1ad behind the addresses */
 	WIRE_ETH_ZLEN = 60, /* the shortest frame, and the longest, without their checksum */
 	WIRE_ETH_FRAME_LEN = 1514,
 };

@@ -92,10 +92,33 @@ static struct ifinfomsg *link_start(struct nlmsghdr *request, __u32 ifindex)
 	return info;
 }
 
+/* What IFLA_LINKINFO says of a device. */
+static void link_parse_kind(const struct nlattr *nest, struct link *link)
+{
+	const struct nlattr *attr, *data = NULL;
+
+	mnl_attr_for_each_nested(attr, nest)
+	{
+		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
+			strncpy(link->kind, mnl_attr_get_str(attr), sizeof(link->kind) - 1);
+		else if (mnl_attr_get_type(attr) == IFLA_INFO_DATA)
+			data = attr;
+	}
+	if (!data || strcmp(link->kind, "vlan"))
+		return;
+	mnl_attr_for_each_nested(attr, data)
+	{
+		if (mnl_attr_get_type(attr) == IFLA_VLAN_ID)
+			link->vlan_id = mnl_attr_get_u16(attr);
+		else if (mnl_attr_get_type(attr) == IFLA_VLAN_PROTOCOL)
+			link->vlan_proto = mnl_attr_get_u16(attr);
+	}
+}
+
 static void link_parse(const struct nlmsghdr *message, struct link *link)
 {
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
-	const struct nlattr *attr, *inner;
+	const struct nlattr *attr;
 
 	memset(link, 0, sizeof(*link));
 	link->ifindex = info->ifi_index;
@@ -121,10 +144,7 @@ static void link_parse(const struct nlmsghdr *message, struct link *link)
 				memcpy(link->mac, mnl_attr_get_payload(attr), sizeof(link->mac));
 			break;
 		case IFLA_LINKINFO:
-			mnl_attr_for_each_nested(inner, attr) if (mnl_attr_get_type(inner) ==
-								  IFLA_INFO_KIND)
-				strncpy(link->kind, mnl_attr_get_str(inner),
-					sizeof(link->kind) - 1);
+			link_parse_kind(attr, link);
 			break;
 		}
 	}

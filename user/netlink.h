@@ -21,6 +21,8 @@ struct link {
 	__u32 mtu;
 	__u32 flags; /* IFF_* */
 	__u16 type;  /* ARPHRD_* */
+	__be16 vlan_proto; /* of a VLAN device: IFLA_VLAN_PROTOCOL and IFLA_VLAN_ID; 0: it is none */
+	__u16 vlan_id;
 	__u8 mac[6];
 	char name[IFNAMSIZ];
 	char kind[16]; /* IFLA_INFO_KIND, empty for hardware */

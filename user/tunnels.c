@@ -336,6 +336,21 @@ int xdp_devices_delete(const struct maps *maps, __u32 ifindex)
 	return bpf_map_update_elem(maps->xdp_devices, &slot, &none, BPF_ANY);
 }
 
+int xdp_devices_keep_vlans(const struct maps *maps, bool (*wanted)(__u32 ifindex, void *data),
+			   void *data)
+{
+	struct xdp_device device;
+	int err = 0;
+	__u32 slot;
+
+	for (slot = 0; slot < XDP_DEVICES && !err; slot++) {
+		err = bpf_map_lookup_elem(maps->xdp_devices, &slot, &device);
+		if (!err && device.out && !wanted(device.ifindex, data))
+			err = xdp_devices_delete(maps, device.ifindex);
+	}
+	return err;
+}
+
 static int cpu_put(int map, __u32 cpu)
 {
 	enum { WAITING = 2048 };

@@ -99,6 +99,9 @@ int devices_delete(const struct maps *maps, __u32 ifindex);
 int xdp_devices_put(const struct maps *maps, const struct xdp_device *device);
 /* Absent is fine. */
 int xdp_devices_delete(const struct maps *maps, __u32 ifindex);
+/* Of the VLAN devices none but those for which @wanted says yes. */
+int xdp_devices_keep_vlans(const struct maps *maps, bool (*wanted)(__u32 ifindex, void *data),
+			   void *data);
 
 /* Have a thread on CPU @cpu take packets over; -ENODEV: there is no such CPU. And on none but those
  * for which @wanted says yes. */

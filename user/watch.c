@@ -199,6 +199,40 @@ static int watch_stop(struct state *state, const struct model *want, __u32 ifind
 	return ret ? refuse_kernel(err, ret, "forgetting a device") : 0;
 }
 
+struct vlans {
+	const struct watch *watch;
+	const struct model *want;
+};
+
+/* Whether @ifindex is a VLAN device on one that forwards at XDP. */
+static bool vlan_forwards(__u32 ifindex, void *data)
+{
+	const struct vlans *vlans = data;
+	const struct link *link = model_link(vlans->want, ifindex);
+	size_t i;
+
+	if (!link || !link->vlan_proto)
+		return false;
+	for (i = 0; i < vlans->watch->count; i++)
+		if (vlans->watch->devices[i].ifindex == link->peer)
+			return vlans->watch->devices[i].flags & DEVICE_FORWARD;
+	return false;
+}
+
+/* VLAN devices on those that forward take part in that. */
+static int watch_vlans(struct state *state, const struct model *want, const struct watch *watch)
+{
+	struct vlans vlans = { watch, want };
+	int ret;
+	size_t i;
+
+	ret = xdp_devices_keep_vlans(&state->maps, vlan_forwards, &vlans);
+	for (i = 0; i < want->link_count && !ret; i++)
+		if (vlan_forwards(want->links[i].ifindex, &vlans))
+			ret = xdp_vlan_attach(state, &want->links[i]);
+	return ret;
+}
+
 static bool watch_spreads(__u32 cpu, void *data)
 {
 	const struct watch *watch = data;
@@ -252,6 +286,11 @@ int watch_apply(struct state *state, const struct model *want, struct error *err
 		if (j == watch.count)
 			ret = watch_stop(state, want, ifindex,
 					 ((struct device *)now.values)[i].flags, err);
+	}
+	if (!ret) {
+		ret = watch_vlans(state, want, &watch);
+		if (ret)
+			refuse_kernel(err, ret, "storing what XDP needs to know of VLAN devices");
 	}
 	if (!ret && !watch_has_xdp(&watch))
 		xdp_programs_remove(state);

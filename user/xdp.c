@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/if_link.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -125,8 +126,8 @@ static int program_attach(struct state *state, const struct link *link, __u32 *f
 	return ret;
 }
 
-/* Threads on the CPUs of @spread. The kernel would make one on a CPU that is off, and it would never
- * run. */
+/* Threads on the CPUs of @spread. The kernel would make one on a CPU that is off, and it would
+ * never run. */
 static int spread_prepare(struct state *state, const struct cpu_list *spread, struct error *err)
 {
 	unsigned int i;
@@ -148,7 +149,9 @@ static int spread_prepare(struct state *state, const struct cpu_list *spread, st
 /* The map's entry stands before the program runs, and the other half of the way before that. */
 int xdp_attach(struct state *state, const struct link *link, struct device *as, struct error *err)
 {
-	struct xdp_device device = { .ifindex = link->ifindex, .frame_max = ~0u, .spread = as->spread };
+	struct xdp_device device = { .ifindex = link->ifindex,
+				     .frame_max = ~0u,
+				     .spread = as->spread };
 	bool joins = false;
 	link_name name;
 	int ret;
@@ -185,6 +188,20 @@ int xdp_attach(struct state *state, const struct link *link, struct device *as, 
 		return program_attach(state, link, &as->flags, err);
 	as->flags |= DEVICE_JOINED;
 	return dispatcher_join(state, link, &as->flags, err);
+}
+
+int xdp_vlan_attach(struct state *state, const struct link *vlan)
+{
+	const struct xdp_device device = {
+		.ifindex = vlan->ifindex,
+		.flags = XDP_DEVICE_FORWARD,
+		.out = vlan->peer,
+		.vlan_proto = vlan->vlan_proto,
+		.vlan_id = htons(vlan->vlan_id),
+	};
+	int ret = xdp_devices_put(&state->maps, &device);
+
+	return ret == -EADDRINUSE ? 0 : ret;
 }
 
 int xdp_detach(struct state *state, __u32 ifindex, const char *device, __u32 flags,

@@ -16,6 +16,12 @@
 int xdp_attach(struct state *state, const struct link *link, struct device *as,
 	       struct error *err);
 
+/*
+ * What leaves by the VLAN device @vlan is sent by the one that it is on, which has `xdp forward`,
+ * with a tag. Where there is no room for it, it is left to the stack. Returns 0 or a negative errno.
+ */
+int xdp_vlan_attach(struct state *state, const struct link *vlan);
+
 /* XDP first, then tc: what XDP has let through until then is still taken over. Absent is fine. */
 int xdp_detach(struct state *state, __u32 ifindex, const char *name, __u32 flags,
 	       struct error *err);

@@ -147,6 +147,57 @@ refused_without_forwarding()
 	equal "shown" "$(xt r -j dev show eth0 | jq -c '.[0] | [.xdp, .forward]')" '["native",true]'
 }
 
+# sent_past LIMIT CMD... - CMD makes traffic of which the stack of r forwards at most LIMIT packets
+sent_past()
+{
+	local before
+
+	before=$(forwarded)
+	"${@:2}"
+	[ $(($(forwarded) - before)) -le "$1" ] || die "the stack forwarded $(($(forwarded) - before)) packets"
+}
+
+# Into a tunnel and out of one, by a VLAN device: the tags are in the frames that XDP sends.
+tagged()
+{
+	setup
+	xt r detach eth1 2>"$tmp/err" || die "detach"
+	ip -n "$(ns r)" link add eth1.7 link eth1 type vlan id 7 2>/dev/null ||
+		skip_test "this kernel has no VLAN devices"
+	run on r ethtool -K eth1 rxvlan off
+	run on b ethtool -K eth0 txvlan off
+	run ip -n "$(ns b)" link add eth0.7 link eth0 type vlan id 7
+	address r eth1.7 10.1.3.1/24
+	address b eth0.7 10.1.3.7/24
+	run ip -n "$(ns b)" route replace 172.17.0.0/24 via 10.1.3.1
+	run xt r tunnel change tun2 local 10.1.3.1 remote 10.1.3.7
+	run xt b tunnel change tun2 local 10.1.3.7 remote 10.1.3.1
+	run xt r attach eth1 xdp forward
+	many 172.16.0.7
+	capture b eth0 "$tmp/tags" 'vlan 7 and proto 4'
+	sent_past 20 udp a 10.0.1.5 b 172.16.0.7 200 500
+	captured "$tmp/tags" 180
+	capture_end
+	run ip -n "$(ns a)" route add 10.1.3.0/24 dev tun1
+	sent_past 20 udp a 172.17.0.5 b 10.1.3.7 200 500
+	tcp a 10.0.1.5 b 172.16.0.7 2
+	equal "drops" "$(drops r tun1) $(drops r tun2)" "0 0"
+	# A device of another tag, which the next command hears of; and none.
+	run ip -n "$(ns r)" link del eth1.7
+	run ip -n "$(ns r)" link add eth1.7 link eth1 type vlan id 8
+	run ip -n "$(ns b)" link del eth0.7
+	run ip -n "$(ns b)" link add eth0.7 link eth0 type vlan id 8
+	address r eth1.7 10.1.3.1/24
+	address b eth0.7 10.1.3.7/24
+	run ip -n "$(ns b)" route replace 172.17.0.0/24 via 10.1.3.1
+	run xt r tunnel change tun2 ttl 9
+	run xt b tunnel change tun2 ttl 9
+	many 172.16.0.7
+	sent_past 20 udp a 10.0.1.5 b 172.16.0.7 200 500
+	xt r detach eth1 2>"$tmp/err" || die "detach"
+	udp a 10.0.1.5 b 172.16.0.7 20 500
+}
+
 setup
 check "ping" past_the_stack many 172.16.0.7
 check "tcp" past_the_stack tcp a 10.0.1.5 b 172.16.0.7 32
@@ -160,5 +211,6 @@ whole check "one side only" one_side
 whole check "without forwarding" refused_without_forwarding
 check "checksums to be filled in" partial
 whole check "plain traffic" tcp a 10.0.1.5 r 10.0.1.1 2
+check "by VLAN devices" tagged
 
 finish
