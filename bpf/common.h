@@ -23,6 +23,13 @@
 #define REFUSE(name) (-1 - DROP_##name)
 #define REFUSED(ret) (-1 - (ret))
 
+/* Whether an ethertype announces a VLAN tag. */
+static __always_inline bool frame_tag(__be16 eth_proto)
+{
+	return eth_proto == bpf_htons(WIRE_ETH_P_8021Q) ||
+	       eth_proto == bpf_htons(WIRE_ETH_P_8021AD);
+}
+
 /* An IPv4 address with the rest zero, which an initializer of the union alone does not promise. */
 static __always_inline union address address_ipv4(__be32 v4)
 {

@@ -21,9 +21,6 @@ enum {
 				  drop reason */
 };
 
-/* Whether frames are taken out of tunnels here. */
-enum { CTX_FRAMES = 1 };
-
 /* What CTX_NEXT is to the hook. */
 static __always_inline int ctx_verdict(int verdict)
 {
@@ -187,7 +184,8 @@ static __always_inline int ctx_push(ctx_t *ctx, __u32 len, __u64 flags)
 				   flags | BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET);
 }
 
-/* Flags of ctx_push() besides, where the last @hlen bytes of the room are for an Ethernet header. */
+/* Flags of ctx_push() besides, where the last @hlen bytes of the room are for an Ethernet header.
+ */
 static __always_inline __u64 ctx_push_frame(__u32 hlen)
 {
 	return BPF_F_ADJ_ROOM_ENCAP_L2_ETH | (__u64)hlen << 56;
@@ -284,8 +282,7 @@ static __always_inline int ctx_arrive_frame(ctx_t *ctx, const struct endpoint *e
 {
 	void *head = ctx_begin(ctx);
 
-	if (unlikely(ctx->len != len + WIRE_ETH_HLEN ||
-		     head + WIRE_ETH_HLEN + hlen > ctx_end(ctx)))
+	if (unlikely(ctx->len != len + WIRE_ETH_HLEN || head + WIRE_ETH_HLEN + hlen > ctx_end(ctx)))
 		return -1;
 	*(__u64 *)head = *(const __u64 *)(head + hlen);
 	*(__u32 *)(head + 8) = *(const __u32 *)(head + hlen + 8);
@@ -297,15 +294,17 @@ static __always_inline int ctx_arrive_frame(ctx_t *ctx, const struct endpoint *e
 }
 
 /*
- * Carry out what XDP noted about the packet, if it did. Nothing is written to the packet before:
- * a program that does has the kernel copy packets that somebody else holds too (packet sockets),
- * and the note would be lost. Returns a verdict.
+ * Carry out what XDP noted about the packet, if it did. Nothing is written to the packet but by a
+ * helper, when the note was read: a program that writes by itself has the kernel copy packets
+ * before that somebody else holds too (packet sockets), and the note would be lost. Returns a
+ * verdict.
  */
 static __always_inline int ctx_handoff(ctx_t *ctx)
 {
 	const struct ethhdr *eth = ctx_begin(ctx);
 	const struct handoff *note;
-	__u32 ifindex, flags;
+	__u32 id, ifindex, flags;
+	__u8 dest[6];
 
 	asm volatile("%0 = *(u32 *)(%1 + %2)"
 		     : "=r"(note)
@@ -316,14 +315,22 @@ static __always_inline int ctx_handoff(ctx_t *ctx)
 	    *(const __u32 *)note->mac != *(const __u32 *)eth->h_dest ||
 	    *(const __u16 *)(note->mac + 4) != *(const __u16 *)(eth->h_dest + 4))
 		return CTX_NEXT;
-	/* The tag was hidden from XDP: the frame was none of this device. */
-	if (unlikely(ctx->vlan_present))
-		return drop_count(note->id, REFUSE(vlan), CTX_DROP);
 	ifindex = note->ifindex;
 	flags = note->flags;
+	/* A tag that was hidden from XDP: the frame was none of this device. The stack takes off
+	 * none then of those that are inside. */
+	if (unlikely(ctx->vlan_present != !!(flags & HANDOFF_TAGGED) ||
+		     (ctx->vlan_present && frame_tag(ctx_eth_proto(ctx)))))
+		return drop_count(note->id, REFUSE(vlan), CTX_DROP);
+	if (flags & HANDOFF_FRAME) {
+		id = note->id;
+		__builtin_memcpy(dest, note->dest, sizeof(dest));
+		if (unlikely(bpf_skb_store_bytes(ctx, 0, dest, sizeof(dest), 0)))
+			return drop_count(id, REFUSE(pop_failed), CTX_DROP);
+	}
 	if (ctx->hash)
 		bpf_set_hash_invalid(ctx);
-	return bpf_redirect(ifindex, flags);
+	return bpf_redirect(ifindex, flags & HANDOFF_INGRESS);
 }
 
 static __always_inline int ctx_redirect(__u32 ifindex, __u32 flags)

@@ -23,9 +23,6 @@ enum {
 	CTX_NEXT = 0x7fffffff, /* turned into XDP_PASS by ctx_verdict() */
 };
 
-/* Frames are tc's. */
-enum { CTX_FRAMES = 0 };
-
 static __always_inline int ctx_verdict(int verdict)
 {
 	return verdict == CTX_NEXT ? XDP_PASS : verdict;
@@ -181,6 +178,27 @@ static __always_inline bool xdp_partial(const ctx_t *ctx)
 	return !device || device->flags & XDP_DEVICE_PARTIAL;
 }
 
+/* Begin a note in front of the packet, whose headers are off and whose Ethernet header goes to
+ * *@eth. NULL: there is no room. */
+static __always_inline struct handoff *xdp_note(ctx_t *ctx, const struct endpoint *end,
+						struct ethhdr **eth)
+{
+	struct handoff *note;
+
+	if (unlikely(bpf_xdp_adjust_meta(ctx, -(int)sizeof(*note))))
+		return NULL;
+	*eth = ctx_begin(ctx);
+	note = xdp_meta(ctx);
+	if ((void *)(*eth + 1) > ctx_end(ctx) || (void *)(note + 1) > (void *)*eth)
+		return NULL;
+	note->magic = HANDOFF_MAGIC;
+	note->ifindex = end->rx_ifindex;
+	note->id = end->id;
+	note->flags = end->rx_flags;
+	__builtin_memcpy(note->mac, end->mac, sizeof(note->mac));
+	return note;
+}
+
 /*
  * As at tc, but that the anchor gets the packet from xtun_handoff() there, behind GRO, or in
  * gateway mode whoever is next, at once. Nothing has changed with drivers that know no metadata.
@@ -188,8 +206,8 @@ static __always_inline bool xdp_partial(const ctx_t *ctx)
 static __always_inline int ctx_arrive(ctx_t *ctx, void *head, const struct endpoint *end,
 				      __u32 hlen, __be16 outer_proto, __be16 eth_proto)
 {
-	struct ethhdr *eth = head;
 	struct handoff *note;
+	struct ethhdr *eth;
 	__u64 source;
 	int verdict;
 
@@ -207,29 +225,56 @@ static __always_inline int ctx_arrive(ctx_t *ctx, void *head, const struct endpo
 		if (likely(verdict >= 0))
 			return verdict;
 	}
-	if (unlikely(bpf_xdp_adjust_meta(ctx, -(int)sizeof(*note))))
+	note = xdp_note(ctx, end, &eth);
+	if (unlikely(!note))
 		return drop_count(end->id, REFUSE(pop_failed), CTX_DROP);
-	eth = ctx_begin(ctx);
-	note = xdp_meta(ctx);
-	if ((void *)(eth + 1) > ctx_end(ctx) || (void *)(note + 1) > (void *)eth)
-		return drop_count(end->id, REFUSE(pop_failed), CTX_DROP);
+	__builtin_memset(note->dest, 0, sizeof(note->dest));
 	__builtin_memcpy(eth->h_dest, end->mac, sizeof(eth->h_dest));
 	*(__u64 *)((void *)eth + 6) = source;
 	eth->h_proto = eth_proto;
-	note->magic = HANDOFF_MAGIC;
-	note->id = end->id;
-	note->ifindex = end->rx_ifindex;
-	note->flags = end->rx_flags;
-	__builtin_memcpy(note->mac, end->mac, sizeof(note->mac));
-	*(__u16 *)note->pad = 0;
 	return XDP_PASS;
 }
 
-/* Frames are tc's. */
+/* What has to be noted of the tags of a frame whose Ethernet header begins at @eth, which is all
+ * there; -1: two of them, which are tc's. */
+static __always_inline int xdp_note_tags(ctx_t *ctx, const void *eth)
+{
+	const __be16 *eth_proto = eth + 12;
+
+	if (likely(!frame_tag(eth_proto[0])))
+		return 0;
+	if ((void *)(eth_proto + 3) > ctx_end(ctx) || frame_tag(eth_proto[2]))
+		return -1;
+	return HANDOFF_TAGGED;
+}
+
+/* Likewise for frames, whose destination xtun_handoff() puts back. */
 static __always_inline int ctx_arrive_frame(ctx_t *ctx, const struct endpoint *end, __u32 hlen,
 					    __u32 len)
 {
-	return -1;
+	void *head = ctx_begin(ctx);
+	struct handoff *note;
+	struct ethhdr *eth;
+	int tags;
+
+	if (unlikely(head + WIRE_ETH_HLEN + hlen > ctx_end(ctx) || xdp_meta(ctx) > head ||
+		     bpf_xdp_get_buff_len(ctx) != len + WIRE_ETH_HLEN))
+		return -1;
+	tags = xdp_note_tags(ctx, head + hlen);
+	if (unlikely(tags < 0 || bpf_xdp_adjust_head(ctx, hlen)))
+		return -1;
+	note = xdp_note(ctx, end, &eth);
+	if (unlikely(!note))
+		return drop_count(end->id, REFUSE(pop_failed), CTX_DROP);
+	note->flags |= tags;
+	__builtin_memset(note->dest, 0, sizeof(note->dest));
+	if (*(const __u32 *)eth->h_dest != *(const __u32 *)end->mac ||
+	    *(const __u16 *)(eth->h_dest + 4) != *(const __u16 *)(end->mac + 4)) {
+		note->flags |= HANDOFF_FRAME;
+		__builtin_memcpy(note->dest, eth->h_dest, sizeof(note->dest));
+		__builtin_memcpy(eth->h_dest, end->mac, sizeof(eth->h_dest));
+	}
+	return XDP_PASS;
 }
 
 #endif

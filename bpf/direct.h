@@ -86,16 +86,17 @@ static __always_inline int direct_pop(ctx_t *ctx, enum family family, const stru
 }
 
 /* Likewise a frame, whose Ethernet header is the last of the headers. What it has inside stays as
- * it is. */
-static __always_inline int direct_pop_frame(ctx_t *ctx, const struct endpoint *end, __u32 hlen,
-					    __u32 len)
+ * it is; of smaller ones see frame_pop(). */
+static __always_inline int direct_pop_frame(ctx_t *ctx, enum family family,
+					    const struct endpoint *end, __u32 hlen, __u32 len)
 {
+	const __u32 least = family == FAMILY_IPV4 ? IPV4_HLEN : IPV6_HLEN;
 	struct cpu_state *state;
 	int verdict;
 
 	if (unlikely((*(const __be16 *)&end->inner & bpf_htons(INNER_ETHERNET << 8 | 0xff)) !=
 			     bpf_htons(INNER_ETHERNET << 8) ||
-		     len < hlen + IPV4_HLEN || ctx_gso_size(ctx)))
+		     len < hlen + least || ctx_gso_size(ctx)))
 		return DIRECT_NOT;
 	verdict = ctx_arrive_frame(ctx, end, hlen, len);
 	if (unlikely(verdict < 0))
@@ -106,6 +107,13 @@ static __always_inline int direct_pop_frame(ctx_t *ctx, const struct endpoint *e
 		state->rx_bytes += len - hlen;
 	}
 	return verdict;
+}
+
+/* The key of GRE, which stands at the end of @hlen bytes of headers but for an Ethernet header. */
+static __always_inline __be32 direct_key(const void *head, __u32 hlen, __u8 kind)
+{
+	return *(const __be32 *)(head + hlen + (kind == INNER_ETHERNET ? 0 : WIRE_ETH_HLEN) -
+				 GRE_FIELD);
 }
 
 /* A packet over IPv4 with @hlen bytes of headers. */
@@ -121,20 +129,18 @@ static __always_inline int direct4_pop(ctx_t *ctx, void *head, __u32 hlen, __u8 
 	const void *own; /* the addresses in the slot, which are aligned as 64 bits are */
 
 	if (keyed)
-		key.key = *(const __be32 *)(head + hlen +
-					    (kind == INNER_ETHERNET ? 0 : WIRE_ETH_HLEN) -
-					    GRE_FIELD);
+		key.key = direct_key(head, hlen, kind);
 	own = slot = &slots.ipv4[endpoint4_slot(&key)];
 	if (unlikely(*(const __u64 *)own != addresses || slot->key.key != key.key ||
 		     *(const __be32 *)&slot->key.ip_proto != direct_payload(ip_proto, keyed) ||
 		     !direct_sum_right(ipv4_sum(ip))))
 		return DIRECT_NOT;
 	if (kind == INNER_ETHERNET)
-		return direct_pop_frame(ctx, &slot->end, hlen, bpf_ntohs(ip->tot_len));
+		return direct_pop_frame(ctx, FAMILY_IPV4, &slot->end, hlen, bpf_ntohs(ip->tot_len));
 	return direct_pop(ctx, FAMILY_IPV4, &slot->end, head, hlen, bpf_ntohs(ip->tot_len), kind);
 }
 
-/* A packet over IPv6. A key of GRE stands in the last four bytes of @hlen. */
+/* A packet over IPv6. */
 static __always_inline int direct6_pop(ctx_t *ctx, void *head, __u32 hlen, __u8 ip_proto,
 				       bool keyed, __u8 kind)
 {
@@ -147,9 +153,10 @@ static __always_inline int direct6_pop(ctx_t *ctx, void *head, __u32 hlen, __u8 
 				     .ip_proto = ip_proto };
 	const struct endpoint6_slot *slot;
 	const __u64 *own, *other;
+	__u32 len;
 
 	if (keyed)
-		key.key = *(const __be32 *)(head + WIRE_ETH_HLEN + hlen - GRE_FIELD);
+		key.key = direct_key(head, hlen, kind);
 	slot = &slots.ipv6[endpoint6_slot(&key)];
 	own = (void *)slot->key.local;
 	other = (void *)slot->key.remote;
@@ -158,8 +165,10 @@ static __always_inline int direct6_pop(ctx_t *ctx, void *head, __u32 hlen, __u8 
 		     other[1] != saddr[1] || slot->key.key != key.key ||
 		     *(const __be32 *)&slot->key.ip_proto != direct_payload(ip_proto, false)))
 		return DIRECT_NOT;
-	return direct_pop(ctx, FAMILY_IPV6, &slot->end, head, hlen,
-			  bpf_ntohs(ip->payload_len) + IPV6_HLEN, kind);
+	len = bpf_ntohs(ip->payload_len) + IPV6_HLEN;
+	if (kind == INNER_ETHERNET)
+		return direct_pop_frame(ctx, FAMILY_IPV6, &slot->end, hlen, len);
+	return direct_pop(ctx, FAMILY_IPV6, &slot->end, head, hlen, len, kind);
 }
 
 static __always_inline int direct_form(ctx_t *ctx, enum family family, void *head, __u32 hlen,
@@ -176,9 +185,9 @@ static __always_inline int direct_gre(ctx_t *ctx, enum family family, void *head
 		return direct_form(ctx, family, head, hlen, WIRE_IPPROTO_GRE, keyed, INNER_IPV4);
 	if (eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
 		return direct_form(ctx, family, head, hlen, WIRE_IPPROTO_GRE, keyed, INNER_IPV6);
-	if (family == FAMILY_IPV4 && eth_proto == bpf_htons(WIRE_ETH_P_TEB))
-		return direct4_pop(ctx, head, hlen + WIRE_ETH_HLEN, WIRE_IPPROTO_ETHERNET, keyed,
-				   INNER_ETHERNET);
+	if (eth_proto == bpf_htons(WIRE_ETH_P_TEB))
+		return direct_form(ctx, family, head, hlen + WIRE_ETH_HLEN, WIRE_IPPROTO_ETHERNET,
+				   keyed, INNER_ETHERNET);
 	return DIRECT_NOT;
 }
 
@@ -424,7 +433,7 @@ static __always_inline int direct4_wrap(ctx_t *ctx, const struct udphdr *udp)
 	cfg = bpf_map_lookup_elem(&config, &zero);
 	if (likely(!cfg || !direct_port(cfg->ports, udp)))
 		return DIRECT_NOT;
-	if (CTX_FRAMES && direct_port(cfg->frame_ports, udp)) {
+	if (direct_port(cfg->frame_ports, udp)) {
 		ret = direct_wrap(ctx);
 		if (likely(ret != DIRECT_NOT))
 			return ret;

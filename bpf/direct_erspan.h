@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The short way of decapsulation (see direct.h) for ERSPAN with a session, over IPv4, at tc. XDP has
- * none: it would have to be asked about every packet.
+ * none: it would have to be asked about every packet, and GRO would merge copies that somebody wants
+ * to see as they were.
  */
 #ifndef XTUN_DIRECT_ERSPAN_H
 #define XTUN_DIRECT_ERSPAN_H

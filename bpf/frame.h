@@ -21,12 +21,6 @@ struct frame {
 	__u8 pad;
 };
 
-static __always_inline bool frame_tag(__be16 eth_proto)
-{
-	return eth_proto == bpf_htons(WIRE_ETH_P_8021Q) ||
-	       eth_proto == bpf_htons(WIRE_ETH_P_8021AD);
-}
-
 /*
  * Read the frame at the hook of an anchor. in->kind is what it has inside, and in->len counts from
  * there. Frames may carry anything: what calls itself IP and is none has no TOS. Returns 0 or a

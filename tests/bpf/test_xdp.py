@@ -13,16 +13,19 @@ from damage import DAMAGE, PACKETS, damaged
 from harness import Failure, expect, expect_bytes, test, times
 from kernel import XDP, Program
 from modes import MODES, ModeTunnel, inner_of
-from oracle import frame
-from scene import (DEV, LOCAL, LOCAL6, NEIGHBOUR, REDIRECT, REMOTES, REMOTES6, ifindex, mac)
+from oracle import ETH_HLEN, frame, pattern
+from scene import (DEV, LOCAL, LOCAL6, MTU, NEIGHBOUR, REDIRECT, REMOTES, REMOTES6, command,
+                   ifindex, mac)
 from test_hostile_modes import (GRE, IPV4, IPV6, damage_gre, damage_gue, damage_ipv6, damage_udp,
                                 whole_frames)
-from test_taps import OTHERS
-from test_vxlan import Wrapped, arrived
+from test_taps import OTHERS, bare, marked
+from test_vxlan import NOTED, Wrapped, arrived, options_of
 
 SEED = 5
 PASS = 2
 MAGIC = 0x7874756e
+# Flags of the note: it has the frame's destination; the frame has a tag.
+FRAME, TAGGED = 1 << 15, 1 << 14
 # What the verifier may walk, as in test_load.
 BUDGET = {"xdp": 100000, "xdp_frags": 100000}
 
@@ -34,6 +37,7 @@ class Both:
         scene.configure(*port_commands(PORTS), *(tunnel.command() for tunnel in tunnels),
                         f"attach {DEV} xdp")
         self.scene, self.taken, self.seen = scene, Counter(), Counter()
+        self.bytes = Counter()
         self.anchors = {ifindex(tunnel.name): tunnel.name for tunnel in tunnels}
         self.macs = {mac(tunnel.name): tunnel.name for tunnel in tunnels}
         path, = glob.glob("/sys/fs/bpf/xtun/*/xdp_frags")
@@ -49,16 +53,28 @@ class Both:
         if not note:
             expect_bytes("passed up: " + what, out, data)
             return None
-        magic, _, device, flags, address = struct.unpack("=IIII6s2x", note)
-        expect("magic for " + what, magic, MAGIC)
+        name, whole = self.noted(note, out, what)
         expect("verdict of tc for " + what, tc, REDIRECT)
-        expect_bytes(what, out, tc_out)
-        expect("flags of the redirect for " + what, flags, 1)
-        name = self.anchors.get(device)
-        expect("anchor for " + what, (name, self.macs.get(address)),
-               (self.macs[out[:6]], self.macs[out[:6]]))
+        expect_bytes(what, whole, tc_out)
         self.taken[name] += 1
+        self.bytes[name] += len(out) - ETH_HLEN
         return name
+
+    def noted(self, note, out, what):
+        """The tunnel that a note names, and the frame as the program at tc gives it on."""
+        magic, device, _, flags, address, dest = struct.unpack("=IIHH6s6s", note)
+        expect("magic for " + what, magic, MAGIC)
+        expect("flags of the redirect for " + what, flags & ~(FRAME | TAGGED), 1)
+        expect("a tag in " + what, bool(flags & TAGGED), out[12:14] in (b"\x81\0", b"\x88\xa8"))
+        name = self.anchors.get(device)
+        # Nobody takes it for a frame to the device, or to all, before that program has seen it.
+        expect("anchor for " + what, (name, self.macs.get(address)),
+               (self.macs.get(out[:6]), self.macs.get(out[:6])))
+        if flags & FRAME:
+            expect("another destination", dest != address, True)
+            return name, dest + out[6:]
+        expect("destination", dest, bytes(6))
+        return name, out
 
     def finish(self, carried):
         """@carried: of what both hooks carried, all packets at tc, and those that XDP took again."""
@@ -66,13 +82,14 @@ class Both:
         got = sum(value for (_, name), value in counted.items() if name == "rx_packets")
         expect("rx_packets", got, carried + sum(self.taken.values()))
         self.xdp.close()
+        return counted
 
 
-def compared(scene, tunnels, wraps, damages):
+def compared(scene, tunnels, wraps, damages, whole=None):
     """Frames with all sorts of damage."""
     both = Both(scene, tunnels)
-    rng, whole = random.Random(SEED), list(whole_frames(tunnels, wraps, scene.mac))
-    refused = 0
+    whole = whole or list(whole_frames(tunnels, wraps, scene.mac))
+    rng, refused = random.Random(SEED), 0
     for _ in range(times(PACKETS)):
         data = damaged(rng, whole, DAMAGE + damages)
         try:
@@ -166,13 +183,126 @@ def budget(scene):
     return [f"{info.verified_insns} instructions verified, budget {BUDGET['xdp_frags']}"]
 
 
+# ---- frames --------------------------------------------------------------------------------------
+
+# Tunnels whose frames XDP takes, each with a remote and so a slot of its own, and the wraps it takes
+# them in; and those that are left to tc.
+TAKEN = [(Wrapped("x"), ("",)), (Wrapped("g", "geneve", REMOTES[1], dport=6081, vni=0), ("",)),
+         (ModeTunnel("t", REMOTES[2], LOCAL, mode="gretap"), ("", "fou", "gue")),
+         (ModeTunnel("k", REMOTES[3], LOCAL, mode="gretap", ikey=7, okey=7), ("", "fou", "gue")),
+         (ModeTunnel("t6", REMOTES6[2], LOCAL6, mode="ip6gretap"), ("", "fou", "gue")),
+         (ModeTunnel("k6", REMOTES6[3], LOCAL6, mode="ip6gretap", ikey=7, okey=7, limit=None),
+          ("", "fou", "gue"))]
+LEFT = [Wrapped("x6", remote=REMOTES6[4], local=LOCAL6, vni=5, more="udp6zerocsumrx"),
+        Wrapped("any", remote="any", vni=6), ModeTunnel("c", REMOTES[5], LOCAL, mode="gretap", icsum=True),
+        ModeTunnel("c6", REMOTES6[6], LOCAL6, mode="ip6gretap", icsum=True)]
+
+
+def kinds_of_frames(anchor=None):
+    """Name, frame: with IP of several sizes, and with all else; @anchor: to that address, too."""
+    found = {f"IPv{kind}, {size}": bare(kind, inner_of(kind, size)) for kind, size in
+             itertools.product("46", (40, 41, 64, 577, 1300))}
+    found["no data"] = bare("4", inner_of("4", 20))
+    # Length 0x5ff is one of LLC yet, and no ethertype.
+    found["longest LLC"] = found["IPv4, 1300"][:12] + b"\x05\xff" + pattern(1000)
+    found["LLC with FFFF"] = found["IPv4, 1300"][:12] + b"\0\x40\xff\xff" + pattern(62)
+    found.update(OTHERS)
+    if anchor:
+        found["own"] = anchor + found["IPv4, 64"][6:]
+    return found
+
+
+def around(tunnel, data, us, wrap="", **fields):
+    """What the other end sends for the frame @data, as it arrives."""
+    if isinstance(tunnel, Wrapped):
+        remote = REMOTES[9] if tunnel.remote == "any" else tunnel.remote
+        packet = arrived(tunnel, data, src=remote, **fields)
+    else:
+        packet = from_remote(tunnel, "", b"", wrap, around=data, inherit=False, tos=0, **fields)
+    return frame(packet, us, NEIGHBOUR, 0x0800 if tunnel.family == 4 else 0x86dd)
+
+
+def taken(tunnel, kind, data):
+    """Whether XDP takes it: not with two tags, nor what tc has to treat as a small one."""
+    return kind != "qinq" and len(data) - ETH_HLEN >= (20 if tunnel.family == 4 else 40)
+
+
 @test("xdp/frames")
 def frames(scene):
-    """VXLAN and GENEVE are left to tc, which takes them."""
-    tunnels = [Wrapped("x"), Wrapped("g", "geneve", dport=6081)]
-    both = Both(scene, tunnels)
-    for tunnel, csum, data in itertools.product(tunnels, (False, True), OTHERS.values()):
-        expect("who gets it", both.run(frame(arrived(tunnel, data, csum=csum), scene.mac, NEIGHBOUR)),
-               None)
-    expect("verdicts of tc", both.seen, {REDIRECT: 4 * len(OTHERS)})
-    both.finish(4 * len(OTHERS))
+    """XDP takes frames of every kind."""
+    tunnels = [tunnel for tunnel, _ in TAKEN]
+    both, count, size = Both(scene, tunnels), Counter(), Counter()
+    for tunnel, wraps in TAKEN:
+        for wrap, (kind, data) in itertools.product(
+                wraps, kinds_of_frames(mac(tunnel.name)).items()):
+            name = both.run(around(tunnel, data, scene.mac, wrap))
+            expect(f"who takes {kind} of {tunnel.command()} in {wrap}", name,
+                   tunnel.name if taken(tunnel, kind, data) else None)
+            count[tunnel.name] += 1
+            size[tunnel.name] += len(data) - ETH_HLEN
+    expect("verdicts of tc", both.seen, {REDIRECT: sum(count.values())})
+    counted = both.finish(sum(count.values()))
+    for name in count:
+        expect("what was counted of " + name,
+               (counted[name, "rx_packets"], counted[name, "rx_bytes"]),
+               (count[name] + both.taken[name], size[name] + both.bytes[name]))
+    return [f"{sum(count.values())} frames, XDP takes {sum(both.taken.values())} of them"]
+
+
+@test("xdp/frames_left")
+def frames_left(scene):
+    """What XDP leaves to tc as it came: other tunnels, checksums, padding, small ones, marks of ECN."""
+    tunnels = [tunnel for tunnel, _ in TAKEN] + LEFT
+    both, carried = Both(scene, tunnels), 0
+    whole = [around(tunnel, data, scene.mac) for tunnel in LEFT
+             for data in kinds_of_frames().values()]
+    data = bare("4", inner_of("4", 100, tos=2))
+    for tunnel, wraps in TAKEN:
+        for wrap in wraps:
+            right = around(tunnel, data, scene.mac, wrap)
+            whole.append(right + bytes(7))
+            whole.append(around(tunnel, data[:33 if tunnel.family == 4 else 53], scene.mac, wrap))
+            whole.append(right[:ETH_HLEN] + marked(right[ETH_HLEN:], tunnel.family, 3))
+            if isinstance(tunnel, Wrapped) or wrap:
+                csum = {"csum": True} if isinstance(tunnel, Wrapped) else {"wrap_csum": True}
+                whole.append(around(tunnel, data, scene.mac, wrap, **csum))
+    geneve = TAKEN[1][0]
+    whole.append(around(geneve, options_of(NOTED) + data, scene.mac, options=[],
+                        optionlen=len(options_of(NOTED)) // 4))
+    for data in whole:
+        expect("who takes " + data[:100].hex(" "), both.run(data), None)
+    expect("verdicts of tc", both.seen, {REDIRECT: len(whole)})
+    both.finish(len(whole))
+
+
+@test("xdp/frames_jumbo")
+def frames_jumbo(scene):
+    """In several buffers. Test runs at tc have no room for the longest, which come out as they went in."""
+    command("ip", "link", "set", DEV, "mtu", "9000")
+    try:
+        both = Both(scene, [tunnel for tunnel, _ in TAKEN])
+        for (tunnel, wraps), size in itertools.product(TAKEN, (3000, 7900)):
+            data = bare("4", inner_of("4", size))
+            for wrap in wraps:
+                whole = around(tunnel, data, scene.mac, wrap)
+                if size < 4000:
+                    expect(f"who takes {size} bytes", both.run(whole), tunnel.name)
+                    continue
+                verdict, note, out = both.xdp.run_xdp(whole, both.ifindex)
+                expect(f"verdict for {size} bytes", (verdict, bool(note)), (PASS, True))
+                name, out = both.noted(note, out, f"{size} bytes")
+                expect(f"who takes {size} bytes", name, tunnel.name)
+                expect_bytes(f"{size} bytes", out, data)
+        both.xdp.close()
+    finally:
+        command("ip", "link", "set", DEV, "mtu", str(MTU))
+
+
+@test("xdp/frames_damaged")
+def frames_damaged(scene):
+    tunnels = [tunnel for tunnel, _ in TAKEN] + LEFT
+    whole = [around(tunnel, data, scene.mac, wrap) for tunnel, wraps in TAKEN for wrap in wraps
+             for data in kinds_of_frames().values()]
+    whole += [around(tunnel, data, scene.mac) for tunnel in LEFT
+              for data in list(kinds_of_frames().values())[::3]]
+    return compared(scene, tunnels, ("",), [damage_gre, damage_udp, damage_gue], whole)

@@ -249,6 +249,162 @@ vlans()
 	run ip -n "$(ns a)" neigh replace 10.1.1.7 lladdr "$(mac b eth0)" dev eth0.5
 	pings_not a 172.16.0.8
 	equal "dropped for their tag" "$(counter b tun2 drops.vlan)" 2
+	# So are frames, with and without a tag inside.
+	run xt a tunnel add tap mode gretap local 10.1.1.5 remote 10.1.1.7
+	run xt b tunnel add tap mode gretap local 10.1.1.7 remote 10.1.1.5
+	run ip -n "$(ns a)" link set tap up
+	run ip -n "$(ns b)" link set tap up
+	sockets datagram "$(ns a)" tap "$(mac b tap)" 172.19.0.2 9 2
+	wait_for 5 "the first" eval "[ \$(counter b tap drops.vlan) = 2 ]"
+	sockets datagram "$(ns a)" tap "$(mac b tap)" 172.19.0.2 9 3 tagged
+	wait_for 5 "those with a tag" eval "[ \$(counter b tap drops.vlan) = 5 ]"
+}
+
+# ---- frames --------------------------------------------------------------------------------------
+
+# taps HOW MODE WORDS... - tunnels for frames between a and b, both called tap, with XDP (HOW: xdp) or
+# without (tc)
+taps()
+{
+	local how=$1 mode=$2 one=10.1.1.5 two=10.1.1.7
+	shift 2
+
+	two_hosts
+	if [ "$mode" = ip6gretap ]; then
+		one=fd01::5 two=fd01::7
+		address6 a eth0 $one/64
+		address6 b eth0 $two/64
+	fi
+	run xt b fou add port 7747 ipproto 47
+	run xt b fou add port 5555 gue
+	run xt a fou add port 7747 ipproto 47
+	run xt a fou add port 5555 gue
+	run xt a tunnel add tap mode "$mode" local $one remote $two "$@"
+	run xt b tunnel add tap mode "$mode" local $two remote $one "$@"
+	if [ "$how" = xdp ]; then
+		run xt a attach eth0 xdp
+		run xt b attach eth0 xdp
+	fi
+	address a tap 172.19.0.1/24
+	address b tap 172.19.0.2/24
+}
+
+# Each kind of tunnel: frames of all kinds, which are counted, and TCP. The stack has inner packets on
+# the underlay device, to the hardware address of the tunnel's.
+taps_forms()
+{
+	local mode words before
+
+	while read -r mode words; do
+		# shellcheck disable=SC2086 # keywords
+		taps xdp "$mode" $words
+		pings a 172.19.0.2
+		before=$(counter b tap rx_packets)
+		sockets frames "$(ns a)" tap "$(ns b)" tap 1
+		equal "rx_packets" "$(counter b tap rx_packets)" $((before + 32))
+		capture b eth0 "$tmp/inner" 'ether src 02:00:00:00:0d:0d'
+		sockets frames "$(ns a)" tap "$(ns b)" tap 1
+		# All but those with two tags.
+		captured "$tmp/inner" 28
+		capture_end
+		equal "frames of $mode that XDP took out" \
+			"$(tcpdump -e -n -r "$tmp/inner" 2>/dev/null | grep -c "02:00:00:00:0d:0d > $(mac b tap)")" 28
+		tcp a 172.19.0.1 b 172.19.0.2 4
+		equal "drops of $mode" "$(drops a tap) $(drops b tap)" "0 0"
+	done < <(quick $'vxlan id 7 dstport 4789\ngeneve id 7\ngretap\ngretap key 7
+		gretap encap fou encap-dport 7747\ngretap encap gue encap-dport 5555\nip6gretap' \
+		$'vxlan id 7 dstport 4789\ngretap')
+}
+
+# The same frames where tc alone is.
+taps_at_tc()
+{
+	taps tc vxlan id 7 dstport 4789
+	sockets frames "$(ns a)" tap "$(ns b)" tap 1
+	taps tc gretap
+	sockets frames "$(ns a)" tap "$(ns b)" tap 1
+}
+
+# GRO merges what is inside, before the tunnel's device has it.
+taps_merged()
+{
+	local mode words
+
+	while read -r mode words; do
+		# shellcheck disable=SC2086 # keywords
+		taps xdp "$mode" $words
+		run on b ethtool -K eth0 gro on
+		capture b tap "$tmp/merged" 'tcp and greater 4000' -c 20 -s 100
+		tcp a 172.19.0.1 b 172.19.0.2 16
+		captured "$tmp/merged" 20
+		kill "$capture_pid" 2>/dev/null
+		wait "$capture_pid"
+	done < <(quick $'vxlan id 7 dstport 4789\ngretap' 'gretap')
+}
+
+#    a  tap 172.19.0.1 ==== gretap ==== tap  b  br0 ---- eth0 172.19.0.3  c
+bridged()
+{
+	local before
+
+	taps xdp gretap
+	host c
+	cable b eth1 - c eth0 172.19.0.3/24
+	run ip -n "$(ns b)" addr flush dev tap
+	ip -n "$(ns b)" link add br0 type bridge mcast_snooping 0 2>/dev/null || skip_test "this kernel has no bridges"
+	run ip -n "$(ns b)" link set tap master br0
+	run ip -n "$(ns b)" link set eth1 master br0
+	run ip -n "$(ns b)" link set br0 up
+	pings a 172.19.0.3
+	pings c 172.19.0.1 -s 8000
+	tcp a 172.19.0.1 c 172.19.0.3 16
+	udp a 172.19.0.1 c 172.19.0.3 50 1000
+	sockets frames "$(ns a)" tap "$(ns c)" eth0 1
+	sockets hold "$(ns b)" eth0 20 >"$tmp/hold" &
+	wait_for 20 "the packet socket" grep -q ready "$tmp/hold"
+	pings a 172.19.0.3
+	udp a 172.19.0.1 c 172.19.0.3 50 1000
+	equal "drops" "$(drops b tap)" 0
+}
+
+# Without the program behind XDP no frame is taken for one to the device, nor for one to all.
+taps_closed()
+{
+	local to
+
+	taps xdp vxlan id 7 dstport 4789
+	run rm -f "$(pin_dir b)/handoff-$(ifindex_of b eth0)"
+	tc -n "$(ns b)" filter del dev eth0 ingress pref 30720 2>/dev/null
+	sockets arrive "$(ns b)" 7779 2 >"$tmp/arrive" &
+	wait_for 20 "the receiver" grep -q ready "$tmp/arrive"
+	for to in "$(mac b eth0)" ff:ff:ff:ff:ff:ff "$(mac b tap)"; do
+		sockets datagram "$(ns a)" tap "$to" 10.1.1.7 7779 20
+	done
+	wait
+	equal "what arrived" "$(cat "$tmp/arrive")" ready
+	run xt b tunnel change tap ttl 9
+	pings a 172.19.0.2
+}
+
+# What has no remote learns as before; each of a and b floods to the other.
+taps_learn()
+{
+	local host other
+
+	two_hosts
+	for host in a b; do
+		other=10.1.1.7
+		[ "$host" = a ] || other=10.1.1.5
+		run xt "$host" tunnel add tap mode vxlan id 7 dstport 4789 local "10.1.1.$([ $host = a ] && echo 5 || echo 7)"
+		run xt "$host" peer add tap lladdr 00:00:00:00:00:00 via "$other"
+		run xt "$host" attach eth0 xdp
+	done
+	address a tap 172.19.0.1/24
+	address b tap 172.19.0.2/24
+	pings a 172.19.0.2
+	tcp a 172.19.0.1 b 172.19.0.2 4
+	equal "where a is" "$(xt b -j peer show tap | jq -r --arg mac "$(mac a tap)" '.[] | select(.lladdr == $mac) | .via')" 10.1.1.5
+	equal "drops" "$(drops a tap) $(drops b tap)" "0 0"
 }
 
 # filter WORDS... - xdp-filter on b, whose programs and pins go with this test's mounts
@@ -314,6 +470,12 @@ check "detached under traffic" detach_under_traffic
 check "fails closed" fails_closed
 whole check "changed hardware address" address_changed
 check "jumbo frames" jumbo
+check "frames of every tunnel" taps_forms
+whole check "frames at tc" taps_at_tc
+check "frames, merged" taps_merged
+check "frames, bridged" bridged
+check "frames, fails closed" taps_closed
+check "frames, learning" taps_learn
 setup generic
 check "generic: tcp" tcp a 172.16.0.6 b 172.16.0.8 32
 whole check "generic: udp" udp a 172.16.0.6 b 172.16.0.8 100 1000
