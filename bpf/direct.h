@@ -9,6 +9,7 @@
 #define XTUN_DIRECT_H
 
 #include "endpoint.h"
+#include "fdb_learn.h"
 #include "payload.h"
 
 /* A verdict of these functions only: the packet has to go the long way. */
@@ -314,19 +315,23 @@ __noinline int direct_wrap(ctx_t *ctx)
 	key.port = udp->dest;
 	slot = &slots.ipv4[endpoint4_slot(&key)];
 	len = bpf_ntohs(ip->tot_len);
-	if (unlikely(slot->key.local || slot->key.remote != key.remote ||
-		     slot->key.key != key.key ||
-		     *(const __u32 *)&slot->key.ip_proto != *(const __u32 *)&key.ip_proto ||
-		     slot->end.flags || slot->end.inner != INNER_ETHERNET || udp->check ||
-		     bpf_ntohs(udp->len) + IPV4_HLEN != len || !ip->saddr ||
-		     !direct_sum_right(ipv4_sum(ip)) || len < hlen + IPV4_HLEN ||
-		     ctx_gso_size(ctx)))
+	if (unlikely(
+		    slot->key.local || slot->key.remote != key.remote || slot->key.key != key.key ||
+		    *(const __u32 *)&slot->key.ip_proto != *(const __u32 *)&key.ip_proto ||
+		    slot->end.flags & ~(ENDPOINT_LEARN | ENDPOINT_PEERS) ||
+		    slot->end.inner != INNER_ETHERNET || udp->check ||
+		    bpf_ntohs(udp->len) + IPV4_HLEN != len || !ip->saddr ||
+		    !direct_sum_right(ipv4_sum(ip)) || len < hlen + IPV4_HLEN || ctx_gso_size(ctx)))
 		return DIRECT_NOT;
 	if (unlikely(*(const __u32 *)eth->h_source == *(const __u32 *)slot->end.mac &&
 		     *(const __u16 *)(eth->h_source + 4) == *(const __u16 *)(slot->end.mac + 4)))
 		return DIRECT_NOT;
 	state = bpf_map_lookup_elem(&cpu_state, &slot->end.id);
 	if (unlikely(!state || !direct_own(ctx, state, ip->daddr)))
+		return DIRECT_NOT;
+	/* What is learned of a frame that goes the long way nevertheless is learned there again. */
+	if (slot->end.flags & ENDPOINT_LEARN &&
+	    unlikely(fdb_learn(ctx, &slot->end, hlen, FAMILY_IPV4)))
 		return DIRECT_NOT;
 	verdict = ctx_arrive_frame(ctx, &slot->end, hlen, len);
 	if (unlikely(verdict < 0))

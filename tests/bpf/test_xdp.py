@@ -4,6 +4,7 @@ byte, for the same anchor; all else it leaves untouched."""
 
 import glob
 import itertools
+import json
 import random
 import struct
 from collections import Counter
@@ -14,8 +15,8 @@ from harness import Failure, expect, expect_bytes, test, times
 from kernel import XDP, Program
 from modes import MODES, ModeTunnel, inner_of
 from oracle import ETH_HLEN, frame, pattern
-from scene import (DEV, LOCAL, LOCAL6, MTU, NEIGHBOUR, REDIRECT, REMOTES, REMOTES6, command,
-                   ifindex, mac)
+from scene import (DEV, LOCAL, LOCAL6, MTU, NEIGHBOUR, REDIRECT, REMOTES, REMOTES6, XTUN,
+                   command, ifindex, mac)
 from test_hostile_modes import (GRE, IPV4, IPV6, damage_gre, damage_gue, damage_ipv6, damage_udp,
                                 whole_frames)
 from test_taps import OTHERS, bare, marked
@@ -187,14 +188,15 @@ def budget(scene):
 
 # Tunnels whose frames XDP takes, each with a remote and so a slot of its own, and the wraps it takes
 # them in; and those that are left to tc.
-TAKEN = [(Wrapped("x"), ("",)), (Wrapped("g", "geneve", REMOTES[1], dport=6081, vni=0), ("",)),
+TAKEN = [(Wrapped("x"), ("",)), (Wrapped("any", remote="any", vni=6), ("",)),
+         (Wrapped("g", "geneve", REMOTES[1], dport=6081, vni=0), ("",)),
          (ModeTunnel("t", REMOTES[2], LOCAL, mode="gretap"), ("", "fou", "gue")),
          (ModeTunnel("k", REMOTES[3], LOCAL, mode="gretap", ikey=7, okey=7), ("", "fou", "gue")),
          (ModeTunnel("t6", REMOTES6[2], LOCAL6, mode="ip6gretap"), ("", "fou", "gue")),
          (ModeTunnel("k6", REMOTES6[3], LOCAL6, mode="ip6gretap", ikey=7, okey=7, limit=None),
           ("", "fou", "gue"))]
 LEFT = [Wrapped("x6", remote=REMOTES6[4], local=LOCAL6, vni=5, more="udp6zerocsumrx"),
-        Wrapped("any", remote="any", vni=6), ModeTunnel("c", REMOTES[5], LOCAL, mode="gretap", icsum=True),
+        ModeTunnel("c", REMOTES[5], LOCAL, mode="gretap", icsum=True),
         ModeTunnel("c6", REMOTES6[6], LOCAL6, mode="ip6gretap", icsum=True)]
 
 
@@ -266,13 +268,39 @@ def frames_left(scene):
             if isinstance(tunnel, Wrapped) or wrap:
                 csum = {"csum": True} if isinstance(tunnel, Wrapped) else {"wrap_csum": True}
                 whole.append(around(tunnel, data, scene.mac, wrap, **csum))
-    geneve = TAKEN[1][0]
+    geneve = TAKEN[2][0]
     whole.append(around(geneve, options_of(NOTED) + data, scene.mac, options=[],
                         optionlen=len(options_of(NOTED)) // 4))
     for data in whole:
         expect("who takes " + data[:100].hex(" "), both.run(data), None)
     expect("verdicts of tc", both.seen, {REDIRECT: len(whole)})
     both.finish(len(whole))
+
+
+@test("xdp/frames_learn")
+def frames_learn(scene):
+    """What XDP learns; what it must not learn, it leaves to tc, which drops it."""
+    tunnel, stays, moves = Wrapped("x", remote="any"), "02:00:00:00:09:09", "02:00:00:00:0a:0a"
+    both = Both(scene, [tunnel])
+    command(XTUN, "peer", "add", "x", "lladdr", stays, "via", REMOTES[3])
+    inner = bare("4", inner_of("4", 100))[12:]
+
+    def run(source, remote):
+        data = bytes.fromhex(("02:00:00:00:07:07" + source).replace(":", "")) + inner
+        whole = frame(arrived(tunnel, data, src=remote), scene.mac, NEIGHBOUR)
+        verdict, note, out = both.xdp.run_xdp(whole, both.ifindex)
+        expect("verdict", verdict, PASS)
+        expect_bytes("what comes out", both.noted(note, out, source)[1] if note else out,
+                     data if note else whole)
+        return bool(note)
+
+    expect("taken", [run(moves, REMOTES[4]), run(stays, REMOTES[3]), run(moves, REMOTES[5])], [True] * 3)
+    expect("left", [run(stays, REMOTES[4]), run("03:00:00:00:0b:0b", REMOTES[4]),
+                    run(mac("x").hex(":"), REMOTES[4])], [False] * 3)
+    expect("learned", {(peer["lladdr"], peer["via"]) for peer in
+                       json.loads(command(XTUN, "-j", "peer", "show", "x"))},
+           {(stays, REMOTES[3]), (moves, REMOTES[5])})
+    both.finish(3)
 
 
 @test("xdp/frames_jumbo")

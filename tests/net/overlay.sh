@@ -170,5 +170,8 @@ whole check "vxlan, DHCP" lease
 whole check "vxlan, iperf3" throughput
 check "vxlan over IPv6, flooding and learning" known 6
 check "vxlan over IPv6, traffic" traffic_of_all
+for host in a b; do run xt "$host" attach eth0 xdp; done
+whole check "vxlan at XDP, flooding and learning" known 4
+whole check "vxlan at XDP, traffic" traffic_of_all
 
 finish

@@ -249,9 +249,9 @@ vlans()
 	run ip -n "$(ns a)" neigh replace 10.1.1.7 lladdr "$(mac b eth0)" dev eth0.5
 	pings_not a 172.16.0.8
 	equal "dropped for their tag" "$(counter b tun2 drops.vlan)" 2
-	# So are frames, with and without a tag inside.
-	run xt a tunnel add tap mode gretap local 10.1.1.5 remote 10.1.1.7
-	run xt b tunnel add tap mode gretap local 10.1.1.7 remote 10.1.1.5
+	# So are frames, with and without a tag inside. (The key is for a slot that tun2 has not got.)
+	run xt a tunnel add tap mode gretap local 10.1.1.5 remote 10.1.1.7 key 7
+	run xt b tunnel add tap mode gretap local 10.1.1.7 remote 10.1.1.5 key 7
 	run ip -n "$(ns a)" link set tap up
 	run ip -n "$(ns b)" link set tap up
 	sockets datagram "$(ns a)" tap "$(mac b tap)" 172.19.0.2 9 2
@@ -262,8 +262,8 @@ vlans()
 
 # ---- frames --------------------------------------------------------------------------------------
 
-# taps HOW MODE WORDS... - tunnels for frames between a and b, both called tap, with XDP (HOW: xdp) or
-# without (tc)
+# taps HOW MODE WORDS... - tunnels for frames between a and b, both called tap, with XDP (HOW: xdp or
+# generic) or without (tc)
 taps()
 {
 	local how=$1 mode=$2 one=10.1.1.5 two=10.1.1.7
@@ -281,9 +281,11 @@ taps()
 	run xt a fou add port 5555 gue
 	run xt a tunnel add tap mode "$mode" local $one remote $two "$@"
 	run xt b tunnel add tap mode "$mode" local $two remote $one "$@"
-	if [ "$how" = xdp ]; then
-		run xt a attach eth0 xdp
-		run xt b attach eth0 xdp
+	if [ "$how" != tc ]; then
+		# shellcheck disable=SC2086 # a word, or none
+		run xt a attach eth0 xdp ${how#xdp}
+		# shellcheck disable=SC2086
+		run xt b attach eth0 xdp ${how#xdp}
 	fi
 	address a tap 172.19.0.1/24
 	address b tap 172.19.0.2/24
@@ -316,9 +318,13 @@ taps_forms()
 		$'vxlan id 7 dstport 4789\ngretap')
 }
 
-# The same frames where tc alone is.
-taps_at_tc()
+# The same frames where the stack runs the program, and where tc alone is.
+taps_elsewhere()
 {
+	taps generic vxlan id 7 dstport 4789
+	sockets frames "$(ns a)" tap "$(ns b)" tap 1
+	tcp a 172.19.0.1 b 172.19.0.2 4
+	equal "drops" "$(drops a tap) $(drops b tap)" "0 0"
 	taps tc vxlan id 7 dstport 4789
 	sockets frames "$(ns a)" tap "$(ns b)" tap 1
 	taps tc gretap
@@ -345,11 +351,10 @@ taps_merged()
 #    a  tap 172.19.0.1 ==== gretap ==== tap  b  br0 ---- eth0 172.19.0.3  c
 bridged()
 {
-	local before
-
 	taps xdp gretap
 	host c
 	cable b eth1 - c eth0 172.19.0.3/24
+	run ip -n "$(ns c)" link set eth0 mtu 1462 # a bridge cuts nothing
 	run ip -n "$(ns b)" addr flush dev tap
 	ip -n "$(ns b)" link add br0 type bridge mcast_snooping 0 2>/dev/null || skip_test "this kernel has no bridges"
 	run ip -n "$(ns b)" link set tap master br0
@@ -386,7 +391,7 @@ taps_closed()
 	pings a 172.19.0.2
 }
 
-# What has no remote learns as before; each of a and b floods to the other.
+# What has no remote learns at XDP; each of a and b floods to the other.
 taps_learn()
 {
 	local host other
@@ -401,7 +406,10 @@ taps_learn()
 	done
 	address a tap 172.19.0.1/24
 	address b tap 172.19.0.2/24
+	capture b eth0 "$tmp/inner" 'icmp and src 172.19.0.1'
 	pings a 172.19.0.2
+	captured "$tmp/inner" 3
+	capture_end
 	tcp a 172.19.0.1 b 172.19.0.2 4
 	equal "where a is" "$(xt b -j peer show tap | jq -r --arg mac "$(mac a tap)" '.[] | select(.lladdr == $mac) | .via')" 10.1.1.5
 	equal "drops" "$(drops a tap) $(drops b tap)" "0 0"
@@ -471,7 +479,7 @@ check "fails closed" fails_closed
 whole check "changed hardware address" address_changed
 check "jumbo frames" jumbo
 check "frames of every tunnel" taps_forms
-whole check "frames at tc" taps_at_tc
+whole check "frames, generic and at tc" taps_elsewhere
 check "frames, merged" taps_merged
 check "frames, bridged" bridged
 check "frames, fails closed" taps_closed
