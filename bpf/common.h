@@ -16,6 +16,15 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/* A constant, not zero, that is made here, and not before each branch that is not taken. */
+#define rarely(x)                                                                                  \
+	({                                                                                         \
+		int constant;                                                                      \
+		asm volatile("%0 = %1" : "=r"(constant) : "i"(x));                                 \
+		__builtin_assume(constant);                                                        \
+		constant;                                                                          \
+	})
+
 /*
  * Functions of the data path return a verdict of the hook (CTX_*, never negative) or a drop reason
  * as a negative number, which travels up to the one place that counts it.

@@ -14,6 +14,9 @@
 /* Tunnels whose headers differ from segment to segment, and MPLS, are filled here. */
 #define CTX_PER_SEGMENT true
 
+/* A function of its own, which leaves registers to what is not rare. */
+#define CTX_RARE __noinline
+
 /* CTX_NEXT: not ours, whoever comes next decides (TCX_NEXT; TC_ACT_UNSPEC for a clsact filter). */
 enum {
 	CTX_DROP = 2,
@@ -64,10 +67,10 @@ static __always_inline __u32 ctx_gso_size(const ctx_t *ctx)
 }
 
 /* The ethertype as the stack sees it, network byte order; a tag that the device took off is not in
- * it. */
-static __always_inline __be16 ctx_eth_proto(const ctx_t *ctx)
+ * it. All of the field, so that nothing is cut off it once more. */
+static __always_inline __u32 ctx_eth_proto(const ctx_t *ctx)
 {
-	return (__be16)ctx->protocol;
+	return ctx->protocol;
 }
 
 /* Whether the frame was sent to this host on this very device: PACKET_HOST, and no VLAN device

@@ -17,6 +17,9 @@ enum { XDP_FRAME_MASK = 0x1ffff };
 /* Tunnels whose headers differ from segment to segment, and MPLS, are the stack's to fill. */
 #define CTX_PER_SEGMENT false
 
+/* There is no stack for another function. */
+#define CTX_RARE __always_inline
+
 /* CTX_NEXT: not ours, or not for XDP; the stack gets the packet as it came. */
 enum {
 	CTX_DROP = XDP_DROP,

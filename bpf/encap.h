@@ -319,41 +319,53 @@ static __always_inline bool encap_later(ctx_t *ctx, struct cpu_state *state)
 	return unlikely(now - state->pair_jiffies <= PAIR_EMPTY);
 }
 
-/* The short ways, at port of @t. Returns the hook's verdict, a refusal, or READY_NOT. */
+/* A packet over IPv4, where each may have to be a segment of its own. */
+__noinline int encap_ready4(ctx_t *ctx, struct cpu_state *state)
+{
+	if (!state)
+		return READY_NOT;
+	return ctx_eth_proto(ctx) == bpf_htons(WIRE_ETH_P_MPLS) ? ready_mpls_send(ctx, state)
+								: ready4_send(ctx, state);
+}
+
+/* The short ways at port of @t, but for the one of encap(). Returns the hook's verdict, a refusal,
+ * or READY_NOT. */
 static __always_inline int encap_ready(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state)
 {
-	int ret;
-
 	if (unlikely(t->flags & TUNNEL_EARLY) && encap_later(ctx, state))
 		return CTX_NEXT;
-	ret = ready_send(ctx, state);
-	if (unlikely(ret == READY_NOT) && state->route.ready == READY_FRAME &&
-	    state->route.jiffies == bpf_jiffies64())
-		ret = ready_frame_send(ctx, t, state);
-	return ret;
+	if (unlikely(state->route.jiffies != bpf_jiffies64()))
+		return READY_NOT;
+	if (state->route.ready == READY_IPV6)
+		return ready6_send(ctx, state);
+	if (state->route.ready == READY_FRAME)
+		return ready_frame_send(ctx, t, state);
+	return state->route.ready == READY_IPV4 ? encap_ready4(ctx, state) : READY_NOT;
 }
 
 /* The whole of encapsulation, counted. Returns the hook's verdict. */
 static __always_inline int encap(ctx_t *ctx)
 {
-	__u32 port = ctx->ifindex;
+	__u32 port = ctx->ifindex, len;
 	const struct tunnel *t = &slots.tunnels[tunnel_slot(port)];
-	struct cpu_state *state = NULL;
+	struct cpu_state *state;
 	int ret;
 
 	/* In one register from here on, not made anew from its parts. */
 	asm volatile("" : "+r"(t));
-	if (likely(t->port == port))
-		state = bpf_map_lookup_elem(&cpu_state, &t->id);
-	if (likely(state)) {
+	state = likely(t->port == port) ? bpf_map_lookup_elem(&cpu_state, &t->id) : NULL;
+	if (unlikely(!state)) {
+		ret = rarely(READY_NOT);
+	} else if (likely(state->ready4 == bpf_jiffies64())) {
+		ret = ready4_push(ctx, state, true, &len);
+		if (likely(!ret))
+			return ready_redirect(state, len);
+	} else {
 		ret = encap_ready(ctx, t, state);
 		if (likely(ret >= 0 && ret != READY_NOT))
-			return ret;
-	} else {
-		/* Here, and not before a branch that is not taken. */
-		asm volatile("%0 = %1" : "=r"(ret) : "i"(READY_NOT));
+			return ctx_verdict(ret);
 	}
-	return encap_long(ctx, ret);
+	return ctx_verdict(encap_long(ctx, ret));
 }
 
 #endif

@@ -178,7 +178,13 @@ __noinline int gateway_ready(ctx_t *ctx, struct cpu_state *state, __u32 len, __u
 	hop = *word;
 	if (!gateway_hop(ctx, WIRE_ETH_HLEN, kind))
 		return READY_NOT;
-	ret = ready_send(ctx, state);
+	ret = READY_NOT;
+	if (likely(state->route.jiffies == bpf_jiffies64())) {
+		if (state->route.ready == READY_IPV4)
+			ret = ready4_send(ctx, state);
+		else if (state->route.ready == READY_IPV6)
+			ret = ready6_send(ctx, state);
+	}
 	if (unlikely(ret == READY_NOT)) {
 		word = gateway_hop_word(ctx, kind);
 		if (!word)
@@ -189,14 +195,15 @@ __noinline int gateway_ready(ctx_t *ctx, struct cpu_state *state, __u32 len, __u
 }
 
 /*
- * Into the tunnel of @route: a packet of @len bytes with @in in front, as long as its frame.
- * Returns a verdict, a refusal, or READY_NOT.
+ * Into the tunnel of @route: a packet of @len bytes, as long as its frame, whose header of @kind is
+ * at @ip. Returns a verdict, a refusal, or READY_NOT.
  */
 static __always_inline int gateway_flow_encap(ctx_t *ctx, const struct gateway_route *route,
-					      struct ready_inner *in, __u8 kind, __u32 len)
+					      void *ip, __u8 kind, __u32 len)
 {
 	struct cpu_state *state = bpf_map_lookup_elem(&cpu_state, &route->id);
 	const struct ready *ready;
+	struct ready_inner in;
 	__u32 *word, hop, third;
 	__u64 head;
 	int ret;
@@ -210,14 +217,17 @@ static __always_inline int gateway_flow_encap(ctx_t *ctx, const struct gateway_r
 		return likely(ret >= 0) ? ret : drop_count(route->id, ret, CTX_DROP);
 	}
 	ready = &state->ready;
-	if (unlikely(len > ready->room))
+	if (kind == INNER_IPV4)
+		ready_read4(ready, ip, &in);
+	else
+		ready_read6(ready, ip, &in);
+	if (unlikely(len > in.room))
 		return READY_NOT;
-	in->kind = kind == INNER_IPV4 ? &ready->ipv4 : &ready->ipv6;
 	/* The hop limit is the last byte of its word. */
-	word = (void *)in->ip + (kind == INNER_IPV4 ? 8 : 4);
+	word = ip + (kind == INNER_IPV4 ? 8 : 4);
 	hop = *word;
 	*word = kind == INNER_IPV4 ? gateway_hop4(hop) : hop - (1 << 24);
-	ret = ready4_build(ready, in, len, &head, &third);
+	ret = ready4_build(ready, &in, len, true, &head, &third);
 	if (unlikely(ret)) {
 		*word = hop;
 		return READY_NOT;
@@ -229,7 +239,7 @@ static __always_inline int gateway_flow_encap(ctx_t *ctx, const struct gateway_r
 		*word = hop;
 		return READY_NOT;
 	}
-	ret = ready_write(ctx, state, head, third, in->eth_proto);
+	ret = ready_write(ctx, state, head, third, in.eth_proto, true);
 	if (unlikely(ret))
 		return drop_count(route->id, ret, CTX_DROP);
 	return ready_redirect(state, len);
@@ -259,8 +269,7 @@ static __always_inline int gateway_flow_send(struct ethhdr *eth, const struct ga
 static __always_inline int gateway_flow4(ctx_t *ctx, __u32 iif, bool inner, bool partial)
 {
 	void *head = ctx_begin(ctx), *end = ctx_end(ctx);
-	const struct iphdr *ip = head + WIRE_ETH_HLEN;
-	struct ready_inner in = { .ip = ip, .eth_proto = bpf_htons(WIRE_ETH_P_IP) };
+	struct iphdr *ip = head + WIRE_ETH_HLEN;
 	const struct gateway_route *route;
 	__u64 pair;
 	__u32 len;
@@ -281,9 +290,8 @@ static __always_inline int gateway_flow4(ctx_t *ctx, __u32 iif, bool inner, bool
 	if (partial && unlikely(!gateway_payload(ip + 1, end, ip->protocol,
 						 (__u64)ip->saddr + ip->daddr, len - IPV4_HLEN)))
 		return READY_NOT;
-	in.tos = ip->tos;
 	if (route->tunnel)
-		return gateway_flow_encap(ctx, route, &in, INNER_IPV4, len);
+		return gateway_flow_encap(ctx, route, ip, INNER_IPV4, len);
 	return inner && likely(route->plain) ? gateway_flow_send(head, route, INNER_IPV4)
 					       : READY_NOT;
 }
@@ -292,9 +300,8 @@ static __always_inline int gateway_flow4(ctx_t *ctx, __u32 iif, bool inner, bool
 static __always_inline int gateway_flow6(ctx_t *ctx, __u32 iif, bool inner, bool partial)
 {
 	void *head = ctx_begin(ctx), *end = ctx_end(ctx);
-	const struct ipv6hdr *ip = head + WIRE_ETH_HLEN;
+	struct ipv6hdr *ip = head + WIRE_ETH_HLEN;
 	const __u64 *pair = (const void *)&ip->saddr, *own, *other;
-	struct ready_inner in = { .ip = ip, .eth_proto = bpf_htons(WIRE_ETH_P_IPV6) };
 	const struct gateway_route *route;
 	__u32 len;
 
@@ -305,9 +312,8 @@ static __always_inline int gateway_flow6(ctx_t *ctx, __u32 iif, bool inner, bool
 		     head + ((WIRE_ETH_HLEN + len) & XDP_FRAME_MASK) != end))
 		return READY_NOT;
 	route = gateway_route_at(gateway_pair(pair, pair + 2, false));
-	in.tos = ipv6_tos(ip);
 	if (unlikely(!route || route->stamp != gateway_stamp(bpf_jiffies64()) ||
-		     route->how != gateway_how(in.tos, INNER_IPV6, iif) || len > route->mtu))
+		     route->how != gateway_how(ipv6_tos(ip), INNER_IPV6, iif) || len > route->mtu))
 		return READY_NOT;
 	own = (const void *)&route->source;
 	other = (const void *)&route->dest;
@@ -318,7 +324,7 @@ static __always_inline int gateway_flow6(ctx_t *ctx, __u32 iif, bool inner, bool
 	    unlikely(!gateway_payload(ip + 1, end, ip->nexthdr, gateway_sum6(ip), len - IPV6_HLEN)))
 		return READY_NOT;
 	if (route->tunnel)
-		return gateway_flow_encap(ctx, route, &in, INNER_IPV6, len);
+		return gateway_flow_encap(ctx, route, ip, INNER_IPV6, len);
 	return inner && likely(route->plain) ? gateway_flow_send(head, route, INNER_IPV6)
 					       : READY_NOT;
 }
@@ -350,9 +356,7 @@ __noinline int gateway_flow(ctx_t *ctx, __u32 iif, __be16 eth_proto, bool inner,
 		ret = gateway_flow6(ctx, iif, inner, partial);
 	if (likely(ret != READY_NOT))
 		return ret;
-	/* Here, and not before each branch that is not taken. */
-	asm volatile("%0 = %1" : "=r"(ret) : "i"(READY_NOT));
-	return ret;
+	return rarely(READY_NOT);
 }
 
 #endif

@@ -35,18 +35,26 @@ static __always_inline __u8 ready_proto(const struct tunnel *t, enum inner kind)
 	return t->ip_proto ?: payload_ip_proto(kind);
 }
 
+/* Bytes of the longest inner packet. */
+static __always_inline __u16 ready_room(const struct tunnel *t, const struct route_cache *cache)
+{
+	return cache->mtu > t->hlen ? cache->mtu - t->hlen : 0;
+}
+
 /* Prepare @ready for inner packets of @kind over IPv4. @sum: of the rest of the header. */
 static __always_inline void ready_kind4(const struct tunnel *t, struct ready_kind *ready,
-					enum inner kind, __u32 sum)
+					enum inner kind, __u16 room, __u32 sum)
 {
-	ready->ttl_proto = t->inner & kind ? bpf_htons(t->ttl << 8 | ready_proto(t, kind)) : 0;
-	ready->sum = ready_fold(sum + ready->ttl_proto);
+	ready->room = t->inner & kind ? room : 0;
+	ready->ttl_proto = bpf_htons(t->ttl << 8 | ready_proto(t, kind));
+	ready->check = ~ready_fold(sum + ready->ttl_proto);
 }
 
 static __always_inline void ready_make4(const struct tunnel *t, struct cpu_state *state)
 {
 	const struct route_cache *cache = &state->route;
 	struct ready *ready = &state->ready;
+	__u16 room = ready_room(t, cache);
 	__be32 words[2] = {
 		bpf_htonl((4u << 4 | IPV4_HLEN / 4) << 24 | (__u32)cache->tos << 16),
 		t->flags & TUNNEL_DF ? bpf_htonl(IPV4_DF) : 0,
@@ -55,28 +63,30 @@ static __always_inline void ready_make4(const struct tunnel *t, struct cpu_state
 		    cache->remote.v4 % 0xffff;
 
 	ready->head = words[0] | (__u64)words[1] << 32;
-	ready_kind4(t, &ready->ipv4, INNER_IPV4, sum);
-	ready_kind4(t, &ready->ipv6, INNER_IPV6, sum);
-	ready_kind4(t, &ready->mpls, INNER_MPLS, sum);
+	ready_kind4(t, &ready->ipv4, INNER_IPV4, room, sum);
+	ready_kind4(t, &ready->ipv6, INNER_IPV6, room, sum);
+	ready_kind4(t, &ready->mpls, INNER_MPLS, room, sum);
 	ready->addresses = cache->source.v4 | (__u64)cache->remote.v4 << 32;
 	if (!(t->flags & TUNNEL_DF))
 		ready->inherit |= READY_ID | (t->flags & TUNNEL_IGNORE_DF ? 0 : READY_DF_INNER);
 }
 
 static __always_inline void ready_kind6(const struct tunnel *t, struct ready_kind *ready,
-					enum inner kind)
+					enum inner kind, __u16 room)
 {
-	ready->ttl_proto = t->inner & kind ? bpf_htons(ready_proto(t, kind) << 8 | t->ttl) : 0;
+	ready->room = t->inner & kind ? room : 0;
+	ready->ttl_proto = bpf_htons(ready_proto(t, kind) << 8 | t->ttl);
 }
 
 static __always_inline void ready_make6(const struct tunnel *t, struct cpu_state *state)
 {
 	struct ready *ready = &state->ready;
+	__u16 room = ready_room(t, &state->route);
 
 	ready->head = bpf_htonl(6u << 28 | (__u32)state->route.tos << 20) | t->flowlabel;
-	ready_kind6(t, &ready->ipv4, INNER_IPV4);
-	ready_kind6(t, &ready->ipv6, INNER_IPV6);
-	ready->mpls.ttl_proto = 0;
+	ready_kind6(t, &ready->ipv4, INNER_IPV4, room);
+	ready_kind6(t, &ready->ipv6, INNER_IPV6, room);
+	ready->mpls.room = 0;
 	if (!t->flowlabel)
 		ready->inherit |= READY_FLOW;
 	if (t->flags & TUNNEL_FLOWLABEL_INHERIT)
@@ -86,6 +96,17 @@ static __always_inline void ready_make6(const struct tunnel *t, struct cpu_state
 	ready->limit = t->encap_limit;
 }
 
+/*
+ * Whether all packets through @t may be taken for one another, so that encap() need not look what
+ * the tunnel is: no header differs from segment to segment, none waits in a pair (TUNNEL_EARLY, at
+ * either port), and some have no label.
+ */
+static __always_inline bool ready_alike(const struct tunnel *t)
+{
+	return !(t->flags & (TUNNEL_PER_SEGMENT | TUNNEL_EARLY)) &&
+	       (t->port == t->anchor || t->flags & TUNNEL_ANCHOR_CHOSEN) && t->inner != INNER_MPLS;
+}
+
 /* Prepare @state for the packets after one whose route was found and remembered. */
 static __noinline void ready_make(const struct tunnel *t, struct cpu_state *state)
 {
@@ -93,7 +114,6 @@ static __noinline void ready_make(const struct tunnel *t, struct cpu_state *stat
 	struct ready *ready = &state->ready;
 
 	ready->fields = ready->inherit = 0;
-	ready->room = cache->mtu > t->hlen ? cache->mtu - t->hlen : 0;
 	if (t->payload == PAYLOAD_GRE)
 		ready->fields |= READY_GRE | (t->flags & TUNNEL_OKEY ? READY_KEY : 0) |
 				 (t->flags & TUNNEL_OCSUM ? READY_CSUM : 0) |
@@ -102,7 +122,7 @@ static __noinline void ready_make(const struct tunnel *t, struct cpu_state *stat
 		ready->inherit |= READY_TTL;
 	if (t->flags & TUNNEL_TOS_INHERIT)
 		ready->inherit |= READY_DSCP;
-	ready->okey = t->okey;
+	state->okey = t->okey;
 	ready->room_flags = t->room_flags;
 	ready->hlen = t->hlen;
 	ready->dscp = cache->tos;
@@ -111,6 +131,7 @@ static __noinline void ready_make(const struct tunnel *t, struct cpu_state *stat
 	else
 		ready_make6(t, state);
 	cache->ready = t->family == FAMILY_IPV4 ? READY_IPV4 : READY_IPV6;
+	state->ready4 = cache->ready == READY_IPV4 && ready_alike(t) ? cache->jiffies : 0;
 }
 
 /* Write the Ethernet header at @to, and two bytes behind it that are still to be written. */
@@ -127,13 +148,13 @@ static __always_inline void ready_ethernet(void *to, const struct route_cache *c
  * Write a GRE header with a checksum or a sequence number in front of the inner packet, whose first
  * bytes are known to be where the program can see them. Returns 0 or a refusal.
  */
-static __noinline int ready_gre_fields(ctx_t *ctx, const struct ready *ready, __be16 eth_proto)
+static __noinline int ready_gre_fields(ctx_t *ctx, const struct cpu_state *state, __be16 eth_proto)
 {
-	const __u8 fields = ready->fields;
+	const __u8 fields = state->ready.fields;
 	const struct tunnel *t;
 	__u32 hlen = GRE_HLEN + (fields & READY_CSUM ? GRE_FIELD : 0) +
 		     (fields & READY_KEY ? GRE_FIELD : 0) + (fields & READY_SEQ ? GRE_FIELD : 0);
-	__u32 inner_at = WIRE_ETH_HLEN + ready->hlen, at = inner_at - hlen;
+	__u32 inner_at = WIRE_ETH_HLEN + state->ready.hlen, at = inner_at - hlen;
 	void *gre = ctx_at(ctx, at, GRE_HLEN + 3 * GRE_FIELD), *field = gre + GRE_HLEN;
 	__u16 flags = 0;
 
@@ -146,7 +167,7 @@ static __noinline int ready_gre_fields(ctx_t *ctx, const struct ready *ready, __
 	}
 	if (fields & READY_KEY) {
 		flags |= GRE_KEY;
-		*(__be32 *)field = ready->okey;
+		*(__be32 *)field = state->okey;
 		field += GRE_FIELD;
 	}
 	if (fields & READY_SEQ) {
@@ -161,86 +182,142 @@ static __noinline int ready_gre_fields(ctx_t *ctx, const struct ready *ready, __
 	return fields & READY_CSUM ? gre_finish(ctx, at, inner_at, gre_kind(eth_proto)) : 0;
 }
 
-/* Write the GRE header at @gre. Returns 0 or a refusal. */
-static __always_inline int ready_gre(ctx_t *ctx, const struct ready *ready, __be16 *gre,
-				     __be16 eth_proto)
+/* Write the GRE header at @gre. @plain: it has a key at most. Returns 0 or a refusal. */
+static __always_inline int ready_gre(ctx_t *ctx, const struct cpu_state *state, __be16 *gre,
+				     __be16 eth_proto, bool plain)
 {
-	if (CTX_PER_SEGMENT && unlikely(ready->fields & (READY_CSUM | READY_SEQ)))
-		return ready_gre_fields(ctx, ready, eth_proto);
+	if (!plain && unlikely(state->ready.fields & READY_PER_SEGMENT))
+		return ready_gre_fields(ctx, state, eth_proto);
 	if (unlikely((void *)(gre + 2) > ctx_end(ctx)))
-		return REFUSE(push_failed);
+		return rarely(REFUSE(push_failed));
 	gre[0] = 0;
 	gre[1] = eth_proto;
-	if (!(ready->fields & READY_KEY))
+	if (!(state->ready.fields & READY_KEY))
 		return 0;
 	if (unlikely((void *)(gre + 4) > ctx_end(ctx)))
-		return REFUSE(push_failed);
+		return rarely(REFUSE(push_failed));
 	gre[0] = bpf_htons(GRE_KEY);
-	*(__be32 *)(gre + 2) = ready->okey;
+	*(__be32 *)(gre + 2) = state->okey;
 	return 0;
 }
 
 /*
  * Write the outer headers, IPv4's with @head and @third before the addresses, into the room that
- * was made for them. From here on the packet is changed: there is no way back but to drop it.
- * Returns 0 or a refusal.
+ * was made for them, and GRE's, as ready_gre() does. From here on the packet is changed: there is
+ * no way back but to drop it. Returns 0 or a refusal.
  */
 static __always_inline int ready_write(ctx_t *ctx, const struct cpu_state *state, __u64 head,
-				       __u32 third, __be16 eth_proto)
+				       __u32 third, __be16 eth_proto, bool plain)
 {
 	const struct ready *ready = &state->ready;
 	void *to = ctx_begin(ctx);
 
 	if (unlikely(to + WIRE_ETH_HLEN + IPV4_HLEN > ctx_end(ctx)))
-		return REFUSE(push_failed);
+		return rarely(REFUSE(push_failed));
 	ready_ethernet(to, &state->route);
 	*(__u64 *)(to + 14) = head;
 	*(__u32 *)(to + 22) = third;
 	*(__u64 *)(to + 26) = ready->addresses;
 	if (likely(ready->hlen == IPV4_HLEN))
 		return 0;
-	return ready_gre(ctx, ready, to + WIRE_ETH_HLEN + IPV4_HLEN, eth_proto);
+	return ready_gre(ctx, state, to + WIRE_ETH_HLEN + IPV4_HLEN, eth_proto, plain);
 }
 
-/* What the outer header takes over from the inner one: the first bytes of that, and its TTL. */
+/* What the outer header depends on of the inner one. */
 struct ready_inner {
-	const struct ready_kind *kind;
+	__u32 room, ttl_proto, check; /* struct ready_kind */
+	__u32 eth_proto;
 	const void *ip;
-	__be16 eth_proto;
-	__u8 tos;
-	__u8 ttl;
+	__u32 first; /* version and TOS, two bytes as they lie in memory */
+	__u32 odd;   /* the bits of them that are not as in most packets: a wrong version, or ECN */
 };
 
-/* Read the inner header. Returns 0 or READY_NOT. */
-static __always_inline int ready_read(ctx_t *ctx, const struct ready *ready, struct ready_inner *in)
-{
-	__u32 first; /* version and TOS, two bytes side by side */
+/* In the first two bytes of an IP header: the version, and the ECN bits. */
+enum {
+	READY_VERSION = 0xf0,
+	READY_VERSION4 = 0x40,
+	READY_VERSION6 = 0x60,
+	READY_ECN4 = ECN_MASK << 8,
+	READY_ECN6 = ECN_MASK << 12,
+};
 
-	in->ip = ctx_begin(ctx) + WIRE_ETH_HLEN;
-	in->eth_proto = ctx_eth_proto(ctx);
-	if (likely(in->eth_proto == bpf_htons(WIRE_ETH_P_IP))) {
-		if (unlikely(in->ip + IPV4_HLEN > ctx_end(ctx)))
-			return READY_NOT;
-		first = *(const __be16 *)in->ip;
-		if (unlikely((first & bpf_htons(0xf000)) != bpf_htons(4 << 12)))
-			return READY_NOT;
-		in->tos = first >> 8;
-		in->kind = &ready->ipv4;
-	} else if (likely(in->eth_proto == bpf_htons(WIRE_ETH_P_IPV6))) {
-		if (unlikely(in->ip + IPV6_HLEN > ctx_end(ctx)))
-			return READY_NOT;
-		first = bpf_ntohs(*(const __be16 *)in->ip);
-		if (unlikely(first >> 12 != 6))
-			return READY_NOT;
-		in->tos = first >> 4;
-		in->kind = &ready->ipv6;
-	} else {
-		return READY_NOT;
-	}
-	return 0;
+/* All of it is fetched here, and not through a pointer behind the place where two ways meet. */
+static __always_inline void ready_kind_get(const struct ready_kind *kind, __u32 eth_proto,
+					   struct ready_inner *in)
+{
+	in->room = kind->room;
+	in->ttl_proto = kind->ttl_proto;
+	in->check = kind->check;
+	in->eth_proto = eth_proto;
+	asm volatile(""
+		     : "+r"(in->room), "+r"(in->ttl_proto), "+r"(in->check), "+r"(in->eth_proto));
 }
 
-/* The end of it: count and send. */
+/* As @in, the inner header at @ip, which is there to be read. */
+static __always_inline void ready_read4(const struct ready *ready, const void *ip,
+					struct ready_inner *in)
+{
+	ready_kind_get(&ready->ipv4, bpf_htons(WIRE_ETH_P_IP), in);
+	in->ip = ip;
+	in->first = *(const __be16 *)ip;
+	in->odd = (in->first & (READY_VERSION | READY_ECN4)) ^ READY_VERSION4;
+}
+
+static __always_inline void ready_read6(const struct ready *ready, const void *ip,
+					struct ready_inner *in)
+{
+	ready_kind_get(&ready->ipv6, bpf_htons(WIRE_ETH_P_IPV6), in);
+	in->ip = ip;
+	in->first = *(const __be16 *)ip;
+	in->odd = (in->first & (READY_VERSION | READY_ECN6)) ^ READY_VERSION6;
+}
+
+/* Read the inner header of a packet of @len bytes. Whoever goes on has to look at ->odd. Returns 0
+ * or READY_NOT. */
+static __always_inline int ready_read(ctx_t *ctx, const struct ready *ready, __u32 len,
+				      struct ready_inner *in)
+{
+	const void *ip = ctx_begin(ctx) + WIRE_ETH_HLEN;
+	__u32 eth_proto = ctx_eth_proto(ctx);
+
+	if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IP))) {
+		if (unlikely(ip + IPV4_HLEN > ctx_end(ctx)))
+			return rarely(READY_NOT);
+		ready_read4(ready, ip, in);
+	} else if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IPV6))) {
+		if (unlikely(ip + IPV6_HLEN > ctx_end(ctx)))
+			return rarely(READY_NOT);
+		ready_read6(ready, ip, in);
+	} else {
+		return rarely(READY_NOT);
+	}
+	return unlikely(len > in->room) ? rarely(READY_NOT) : 0;
+}
+
+static __always_inline bool ready_is4(const struct ready_inner *in)
+{
+	return in->eth_proto == bpf_htons(WIRE_ETH_P_IP);
+}
+
+static __always_inline bool ready_version_wrong(const struct ready_inner *in)
+{
+	return in->odd & READY_VERSION;
+}
+
+/* TOS, or traffic class. */
+static __always_inline __u8 ready_tos(const struct ready_inner *in)
+{
+	return ready_is4(in) ? in->first >> 8 : in->first << 4 | in->first >> 12;
+}
+
+/* TTL, or hop limit. */
+static __always_inline __u8 ready_ttl(const struct ready_inner *in)
+{
+	return ready_is4(in) ? ((const struct iphdr *)in->ip)->ttl
+			     : ((const struct ipv6hdr *)in->ip)->hop_limit;
+}
+
+/* The end of it: count @len bytes and send. */
 static __always_inline int ready_redirect(struct cpu_state *state, __u32 len)
 {
 	int verdict;
@@ -253,77 +330,92 @@ static __always_inline int ready_redirect(struct cpu_state *state, __u32 len)
 	return verdict;
 }
 
-/* TTL of the inner packet. */
-static __always_inline __u8 ready_ttl(const struct ready_inner *in)
+/*
+ * The word of the IPv4 header with the checksum: @ttl_proto is the rest of it, @check the checksum
+ * without @sum, which has 16 bits. Ones' complement: a difference below zero is one less (RFC
+ * 1071).
+ */
+static __always_inline __u32 ready_third(__u32 ttl_proto, __u32 check, __u32 sum)
 {
-	return in->eth_proto == bpf_htons(WIRE_ETH_P_IP)
-		       ? ((const struct iphdr *)in->ip)->ttl
-		       : ((const struct ipv6hdr *)in->ip)->hop_limit;
+	__s32 rest = check - sum;
+
+	return ttl_proto | (__u32)(rest + (rest >> 31)) << 16;
 }
 
-/* The word of the IPv4 header with the checksum; @ttl_proto is the rest of it, @sum that of all. */
-static __always_inline __u32 ready_third(__u32 ttl_proto, __u32 sum)
+/*
+ * What is in no other packet's header, or not as in most: bits of the IPv4 header's first eight
+ * bytes, with the TTL in the place of the first of them. 0 says that there are none, and READY_NOT
+ * what it always does.
+ */
+static __always_inline __u64 ready4_more(const struct ready *ready, const void *ip, __u32 first,
+					 bool ipv4)
 {
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum += sum >> 16;
-	return ttl_proto | ~sum << 16;
+	const struct ready_inner in = {
+		.ip = ip,
+		.eth_proto = ipv4 ? bpf_htons(WIRE_ETH_P_IP) : bpf_htons(WIRE_ETH_P_IPV6),
+		.first = first,
+	};
+	__u8 tos = ready_tos(&in), ecn = tos & ECN_MASK;
+	__be16 df = 0, id = 0;
+	__u64 more;
+
+	if (unlikely((first & READY_VERSION) != (ipv4 ? READY_VERSION4 : READY_VERSION6)))
+		return READY_NOT;
+	/* The route is the one for this TOS. */
+	if (ready->inherit & READY_DSCP && unlikely((tos & ~ECN_MASK) != ready->dscp))
+		return READY_NOT;
+	/* As ecn_encap(): ECT(0) for CE. */
+	more = (__u32)(ecn == ECN_CE ? ECN_ECT_0 : ecn) << 8;
+	if (ready->inherit & READY_TTL)
+		more |= ready_ttl(&in);
+	if (!(ready->inherit & READY_ID))
+		return more;
+	if (ready->inherit & READY_DF_INNER && ipv4)
+		df = ((const struct iphdr *)ip)->frag_off & bpf_htons(IPV4_DF);
+	if (ready->inherit & READY_DF_IPV6 && !ipv4)
+		df = bpf_htons(IPV4_DF);
+	if (!df)
+		id = (__be16)bpf_get_prandom_u32();
+	return more | (__u64)id << 32 | (__u64)df << 48;
+}
+
+static CTX_RARE __u64 ready4_more_rare(const struct ready *ready, const void *ip, __u32 first,
+				       bool ipv4)
+{
+	return ready4_more(ready, ip, first, ipv4);
 }
 
 /*
  * Make the IPv4 header around @len bytes with @in in front: *@head before *@third, then come the
- * addresses. Returns 0 or READY_NOT.
+ * addresses. @rare: few tunnels need ready4_more(). Returns 0 or READY_NOT.
  */
-static __always_inline int ready4_build(const struct ready *ready, const struct ready_inner *inner,
-					__u32 len, __u64 *to_head, __u32 *to_third)
+static __always_inline int ready4_build(const struct ready *ready, const struct ready_inner *in,
+					__u32 len, bool rare, __u64 *to_head, __u32 *to_third)
 {
-	const struct ready_inner in = *inner;
-	__u32 third = in.kind->ttl_proto, sum;
-	__be16 tot_len;
-	__u64 head;
-	__u8 ecn;
+	__u32 third = in->ttl_proto, sum = bpf_htons(len + ready->hlen);
+	__u64 head = ready->head | (__u64)sum << 16;
 
-	if (unlikely(!third))
-		return READY_NOT;
-	tot_len = bpf_htons(len + ready->hlen);
-	head = ready->head | (__u64)tot_len << 16;
-	sum = in.kind->sum + tot_len;
-	/* As ecn_encap(): ECT(0) for CE. */
-	ecn = in.tos & ECN_MASK;
-	if (unlikely(ecn)) {
-		ecn = ecn == ECN_CE ? ECN_ECT_0 : ecn;
-		head |= (__u32)ecn << 8;
-		sum += (__u32)ecn << 8;
-	}
-	if (ready->inherit) {
-		/* The route is the one for this TOS. */
-		if (ready->inherit & READY_DSCP && unlikely((in.tos & ~ECN_MASK) != ready->dscp))
-			return READY_NOT;
-		if (ready->inherit & READY_TTL) {
-			__u8 ttl = ready_ttl(&in);
+	if (unlikely(in->odd | ready->inherit)) {
+		__u64 more = rare ? ready4_more_rare(ready, in->ip, in->first, ready_is4(in))
+				  : ready4_more(ready, in->ip, in->first, ready_is4(in));
 
-			third |= ttl;
-			sum += ttl;
-		}
-		if (ready->inherit & READY_ID) {
-			__be16 df = 0, id = 0;
-
-			if (ready->inherit & READY_DF_INNER && in.kind == &ready->ipv4)
-				df = ((const struct iphdr *)in.ip)->frag_off & bpf_htons(IPV4_DF);
-			if (ready->inherit & READY_DF_IPV6 && in.kind == &ready->ipv6)
-				df = bpf_htons(IPV4_DF);
-			if (!df)
-				id = (__be16)bpf_get_prandom_u32();
-			head |= (__u64)id << 32 | (__u64)df << 48;
-			sum += id + df;
-		}
+		if (unlikely(more == READY_NOT))
+			return rarely(READY_NOT);
+		head |= more & ~0xffull;
+		third |= more & 0xff;
+		sum = ready_fold(sum + (more & 0xffff) + (more >> 32 & 0xffff) + (more >> 48));
 	}
 	*to_head = head;
-	*to_third = ready_third(third, sum);
+	*to_third = ready_third(third, in->check, sum);
 	return 0;
 }
 
-/* Carry a packet over IPv4. Returns the hook's verdict, a refusal, or READY_NOT. */
-static __always_inline int ready4_send(ctx_t *ctx, struct cpu_state *state)
+/*
+ * Make room in a packet and write its headers over IPv4; @plain: as ready_gre() has it. Returns 0,
+ * and *@bytes to be counted; a refusal, or READY_NOT.
+ */
+static __always_inline int ready4_push(ctx_t *ctx, struct cpu_state *state, bool plain,
+				       __u32 *bytes)
 {
 	const struct ready *ready = &state->ready;
 	struct ready_inner in;
@@ -332,21 +424,31 @@ static __always_inline int ready4_send(ctx_t *ctx, struct cpu_state *state)
 	int ret;
 
 	len = ctx_len(ctx) - WIRE_ETH_HLEN;
-	if (unlikely(len > ready->room || ctx_gso_size(ctx)))
-		return READY_NOT;
-	ret = ready_read(ctx, ready, &in);
-	ret = ret ?: ready4_build(ready, &in, len, &head, &third);
+	/* Each segment is to have a header of its own. Other packets of several are like any that
+	 * fits: the stack gives each segment the header of the whole. */
+	if (!plain && unlikely(ctx_gso_size(ctx)))
+		return rarely(READY_NOT);
+	ret = ready_read(ctx, ready, len, &in);
+	ret = ret ?: ready4_build(ready, &in, len, true, &head, &third);
 	if (unlikely(ret))
 		return ret;
 	/* What is needed later lies in as few variables as can be, made now: the call leaves but
 	 * four registers. */
 	asm volatile("" : "+r"(head), "+r"(third));
 	if (unlikely(ctx_push(ctx, ready->hlen, ready->room_flags)))
-		return READY_NOT;
-	ret = ready_write(ctx, state, head, third, in.eth_proto);
-	if (unlikely(ret))
-		return ret;
-	return ready_redirect(state, len);
+		return rarely(READY_NOT);
+	*bytes = len;
+	return ready_write(ctx, state, head, third, in.eth_proto, plain);
+}
+
+/* Carry a packet over IPv4. Returns the hook's verdict, a refusal, or READY_NOT. */
+static __always_inline int ready4_send(ctx_t *ctx, struct cpu_state *state)
+{
+	__u32 len;
+	int ret;
+
+	ret = ready4_push(ctx, state, !CTX_PER_SEGMENT, &len);
+	return unlikely(ret) ? ret : ready_redirect(state, len);
 }
 
 /*
@@ -358,19 +460,17 @@ __noinline int ready_mpls_send(ctx_t *ctx, struct cpu_state *state)
 	const struct ready *ready = &state->ready;
 	__u32 len = ctx_len(ctx) - WIRE_ETH_HLEN, third, sum;
 	__u64 head;
-	__be16 tot_len, id;
+	__be16 id;
 	int ret;
 
 	if (!state)
 		return READY_NOT;
 	third = ready->mpls.ttl_proto;
-	if (unlikely(len > ready->room || ctx_gso_size(ctx) || !third ||
-		     ready->inherit & READY_DSCP || len < IPV4_HLEN ||
-		     !ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN)))
+	if (unlikely(len > ready->mpls.room || ctx_gso_size(ctx) || ready->inherit & READY_DSCP ||
+		     len < IPV4_HLEN || !ctx_head(ctx, WIRE_ETH_HLEN + IPV4_HLEN)))
 		return READY_NOT;
-	tot_len = bpf_htons(len + ready->hlen);
-	head = ready->head | (__u64)tot_len << 16;
-	sum = ready->mpls.sum + tot_len;
+	sum = bpf_htons(len + ready->hlen);
+	head = ready->head | (__u64)sum << 16;
 	if (ready->inherit & READY_TTL) {
 		third |= TTL_DEFAULT;
 		sum += TTL_DEFAULT;
@@ -380,14 +480,14 @@ __noinline int ready_mpls_send(ctx_t *ctx, struct cpu_state *state)
 		head |= (__u64)id << 32;
 		sum += id;
 	}
-	third = ready_third(third, sum);
+	third = ready_third(third, ready->mpls.check, ready_fold(sum));
 	if (ctx_retype(ctx, bpf_htons(WIRE_ETH_P_IP)))
 		return REFUSE(push_failed);
 	/* As encap_push_again() */
 	if (unlikely(ctx_push(ctx, ready->hlen, ready->room_flags)) &&
 	    ctx_push(ctx, ready->hlen, 0))
 		return REFUSE(push_failed);
-	ret = ready_write(ctx, state, head, third, bpf_htons(WIRE_ETH_P_MPLS));
+	ret = ready_write(ctx, state, head, third, bpf_htons(WIRE_ETH_P_MPLS), !CTX_PER_SEGMENT);
 	return ret ?: ready_redirect(state, len);
 }
 
@@ -397,7 +497,7 @@ static __always_inline __be32 ready6_first(ctx_t *ctx, const struct ready *ready
 {
 	const __be32 mask = bpf_htonl(IPV6_FLOWLABEL_MASK);
 	__be32 first = ready->head, flow = first & mask;
-	bool ipv6 = in->kind == &ready->ipv6;
+	bool ipv6 = !ready_is4(in);
 	__u32 hash;
 
 	if (!(ready->inherit & READY_FLOW))
@@ -446,7 +546,7 @@ static __always_inline int ready6_write(ctx_t *ctx, const struct cpu_state *stat
 	}
 	if (!(ready->fields & READY_GRE))
 		return 0;
-	return ready_gre(ctx, ready, to + IPV6_HLEN, eth_proto);
+	return ready_gre(ctx, state, to + IPV6_HLEN, eth_proto, !CTX_PER_SEGMENT);
 }
 
 /* As ready4_send(), over IPv6. */
@@ -455,31 +555,29 @@ __noinline int ready6_send(ctx_t *ctx, struct cpu_state *state)
 	const struct ready *ready = &state->ready;
 	struct ready_inner in;
 	__be32 first, second;
+	__u8 tos, ecn;
 	__u32 len;
-	__u8 ecn;
 	int ret;
 
 	if (!state)
 		return READY_NOT;
 	len = ctx_len(ctx) - WIRE_ETH_HLEN;
-	if (unlikely(len > ready->room || ctx_gso_size(ctx)))
+	if (unlikely(ctx_gso_size(ctx)))
 		return READY_NOT;
-	ret = ready_read(ctx, ready, &in);
-	if (unlikely(ret))
-		return ret;
+	ret = ready_read(ctx, ready, len, &in);
+	if (unlikely(ret || ready_version_wrong(&in)))
+		return READY_NOT;
 	/* There may be a limit in the inner packet's options. */
-	if (in.kind == &ready->ipv6 &&
+	if (!ready_is4(&in) &&
 	    unlikely(((const struct ipv6hdr *)in.ip)->nexthdr == WIRE_IPPROTO_DSTOPTS))
 		return READY_NOT;
-	second = (__u32)in.kind->ttl_proto << 16;
-	if (unlikely(!second))
-		return READY_NOT;
-	second |= bpf_htons(len + ready->hlen - IPV6_HLEN);
+	second = in.ttl_proto << 16 | bpf_htons(len + ready->hlen - IPV6_HLEN);
 	if (ready->inherit & READY_TTL)
 		second |= (__u32)ready_ttl(&in) << 24;
-	if (ready->inherit & READY_DSCP && unlikely((in.tos & ~ECN_MASK) != ready->dscp))
+	tos = ready_tos(&in);
+	if (ready->inherit & READY_DSCP && unlikely((tos & ~ECN_MASK) != ready->dscp))
 		return READY_NOT;
-	ecn = in.tos & ECN_MASK;
+	ecn = tos & ECN_MASK;
 	ecn = ecn == ECN_CE ? ECN_ECT_0 : ecn;
 	first = ready6_first(ctx, ready, &in) | bpf_htonl((__u32)ecn << 20);
 	ret = ready6_write(ctx, state, first | (__u64)second << 32, in.eth_proto);
@@ -488,17 +586,7 @@ __noinline int ready6_send(ctx_t *ctx, struct cpu_state *state)
 	return ready_redirect(state, len);
 }
 
-/* Carry a packet. Returns the hook's verdict, a refusal, or READY_NOT. */
-static __always_inline int ready_send(ctx_t *ctx, struct cpu_state *state)
-{
-	if (unlikely(state->route.jiffies != bpf_jiffies64()))
-		return READY_NOT;
-	if (likely(state->route.ready == READY_IPV4))
-		return ready4_send(ctx, state);
-	return state->route.ready == READY_IPV6 ? ready6_send(ctx, state) : READY_NOT;
-}
-
-/* As ready_send(), for what that does not know. */
+/* Carry a packet, if it has an MPLS label, as ready4_send() does. */
 static __always_inline int ready_send_label(ctx_t *ctx, struct cpu_state *state)
 {
 	if (ctx_eth_proto(ctx) != bpf_htons(WIRE_ETH_P_MPLS) ||

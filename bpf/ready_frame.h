@@ -29,16 +29,14 @@ static __always_inline bool ready_frame_can(const struct tunnel *t)
 static __noinline void ready_frame_make(const struct tunnel *t, struct cpu_state *state)
 {
 	struct ready *ready = &state->ready;
-	__u32 ttl_proto;
 
 	ready_make(t, state);
-	ttl_proto = bpf_htons(t->ttl << 8 | t->ip_proto);
-	ready->ipv4.ttl_proto = ready->ipv6.ttl_proto = ttl_proto;
-	ready->ipv4.sum = ready->ipv6.sum = ready_fold(ready->ipv4.sum + ttl_proto);
+	ready->ipv4.room = ready->ipv6.room = ready_room(t, &state->route);
 	/* As ipv4_build() */
 	if (t->wrap >= WRAP_VXLAN && ready->inherit & READY_DF_INNER)
 		ready->inherit |= READY_DF_IPV6;
 	state->route.ready = READY_FRAME;
+	state->ready4 = 0;
 }
 
 /* The words behind the outer IP header, as they lie in memory, and how many. */
@@ -156,35 +154,31 @@ __noinline int ready_frame_send(ctx_t *ctx, const struct tunnel *t, struct cpu_s
 	__u32 len, third;
 	__u64 head;
 	int copy, ret;
+	__u8 kind;
 
 	if (!t || !state)
 		return READY_NOT;
 	ready = &state->ready;
 	len = ctx_len(ctx) - WIRE_ETH_HLEN;
-	if (unlikely(len > ready->room || ctx_gso_size(ctx) || ctx_tagged(ctx)))
+	if (unlikely(ctx_gso_size(ctx) || ctx_tagged(ctx)))
 		return READY_NOT;
-	ret = ready_read(ctx, ready, &in);
+	ret = ready_read(ctx, ready, len, &in);
 	if (unlikely(ret))
 		return ret;
 	copy = ready_frame_copy(ctx, t);
 	if (unlikely(copy < 0))
 		return READY_NOT;
-	ret = ready4_build(ready, &in, len, &head, &third);
+	/* VXLAN and GENEVE leave DF to the inner packet. */
+	ret = ready4_build(ready, &in, len, false, &head, &third);
 	if (unlikely(ret))
 		return ret;
+	kind = ready_is4(&in) ? INNER_IPV4 : INNER_IPV6;
 	if (t->wrap != WRAP_NONE)
-		ready_frame_wrap(ctx, t, in.kind == &ready->ipv6 ? INNER_IPV6 : INNER_IPV4,
-				 len + ready->hlen - IPV4_HLEN - UDP_HLEN, &rest);
+		ready_frame_wrap(ctx, t, kind, len + ready->hlen - IPV4_HLEN - UDP_HLEN, &rest);
 	else if (t->payload == PAYLOAD_GRE)
 		ready_frame_gre(t, &rest);
 	else
-		ready_frame_erspan(
-			t,
-			erspan_facts(ctx, t,
-				     copy | (in.kind == &ready->ipv6 ? INNER_IPV6 : INNER_IPV4)
-						     << 8,
-				     0, 0),
-			&rest);
+		ready_frame_erspan(t, erspan_facts(ctx, t, copy | kind << 8, 0, 0), &rest);
 	if (unlikely(ctx_push(ctx, ready->hlen, ready->room_flags | ctx_push_frame(WIRE_ETH_HLEN))))
 		return READY_NOT;
 	ret = ready_frame_write(ctx, state, head, third, &rest);

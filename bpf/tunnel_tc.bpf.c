@@ -7,7 +7,7 @@
 SEC("tc")
 int xtun_encap(ctx_t *ctx)
 {
-	return ctx_verdict(encap(ctx));
+	return encap(ctx);
 }
 
 /* At the ingress of an underlay device. */

@@ -356,6 +356,8 @@ enum ready_fields {
 	READY_CSUM = 1 << 2,
 	READY_SEQ = 1 << 3,
 	READY_LIMIT = 1 << 4, /* IPv6: there is an encapsulation limit */
+
+	READY_PER_SEGMENT = READY_CSUM | READY_SEQ,
 };
 
 /* What has to be found out for each packet. */
@@ -371,21 +373,20 @@ enum ready_inherit {
 
 /* What depends on the kind of the inner packet. */
 struct ready_kind {
-	__be16 ttl_proto; /* side by side, as in the outer header; 0: not carried */
-	__u16 sum;        /* IPv4: of all in the header that is known */
+	__u16 room;       /* bytes of the longest one, 0: not carried */
+	__be16 ttl_proto; /* side by side, as in the outer header */
+	__u16 check;      /* IPv4: the checksum over all in the header that is known */
 };
 
 struct ready {
-	__u16 room;            /* bytes of the longest inner packet */
-	__u8 fields;           /* enum ready_fields */
-	__u8 inherit;          /* enum ready_inherit */
-	__u8 room_flags, hlen; /* as in struct tunnel */
-	__u8 dscp;             /* the inner packet's, if it is inherited */
-	__u8 limit;            /* encapsulation limit */
-	__u64 head;            /* the first bytes of the header, without length and ECN */
-	__u64 addresses;       /* IPv4 */
 	struct ready_kind ipv4, ipv6, mpls; /* the inner packet's kind */
-	__be32 okey;
+	__u8 fields;                        /* enum ready_fields */
+	__u8 inherit;                       /* enum ready_inherit */
+	__u8 room_flags, hlen;              /* as in struct tunnel */
+	__u8 dscp;                          /* the inner packet's, if it is inherited */
+	__u8 limit;                         /* encapsulation limit */
+	__u64 head;      /* the first bytes of the header, without length and ECN */
+	__u64 addresses; /* IPv4 */
 };
 _Static_assert(sizeof(struct ready) == 40, "struct ready is part of the layout");
 
@@ -399,12 +400,14 @@ struct cpu_state {
 	__u64 tx_packets, tx_bytes; /* bytes count from the inner IP header */
 	__u64 rx_packets, rx_bytes;
 	struct ready ready;
+	__u64 ready4; /* the tick in which READY_IPV4 holds, for tunnels all of whose packets are
+			 alike: ready_alike() */
 	__u64 own_jiffies; /* VXLAN, GENEVE: when packets to the address below were for this host */
 	__u64 pair_jiffies; /* TUNNEL_EARLY: when packets last went on to be cut */
 	__be32 own;
-	__u32 pad;
+	__be32 okey; /* with READY_KEY */
 };
-_Static_assert(sizeof(struct cpu_state) == 160, "struct cpu_state is part of the layout");
+_Static_assert(sizeof(struct cpu_state) == 168, "struct cpu_state is part of the layout");
 
 /* Sequence numbers of one tunnel, RFC 2890, host byte order: one for all CPUs, as in the kernel. */
 struct sequence {

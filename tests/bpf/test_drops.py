@@ -5,6 +5,7 @@ import errno
 import os
 import re
 import socket
+import time
 
 from arrivals import from_remote
 from harness import Failure, expect, expect_bytes, test
@@ -113,6 +114,25 @@ def encap(scene):
     for reason, tunnel, data, how in ENCAP:
         dropped(scene, f"{reason}: {data[12:40].hex(' ')}", reason, tunnel,
                 lambda: scene.encap(tunnel, data, **how))
+
+
+@test("drops/encap_ready")
+def encap_ready(scene):
+    """The same of one tunnel right behind packets that it carried in this tick of the clock, where the
+    short way (bpf/ready.h) looks first."""
+    configure(scene)
+    for reason, tunnel, data, how in ENCAP:
+        if tunnel != "tun1":
+            continue
+        for tries in range(1, 101):
+            time.sleep(0.011)
+            carried = [scene.encap(tunnel, frame(ip()))[1][:6] for _ in range(2)]
+            verdict, _ = scene.encap(tunnel, data, **how)
+            if [to == NEIGHBOUR for to in carried] == [False, True]:
+                break
+        what = f"{reason}: {data[12:40].hex(' ')}"
+        expect(f"counted for {what}", scene.counted().get((tunnel, reason)), tries)
+        expect(f"verdict for {what}", verdict, DROP)
 
 
 @test("drops/decap")
