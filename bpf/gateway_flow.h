@@ -293,7 +293,7 @@ static __always_inline int gateway_flow4(ctx_t *ctx, __u32 iif, bool inner, bool
 	if (route->tunnel)
 		return gateway_flow_encap(ctx, route, ip, INNER_IPV4, len);
 	return inner && likely(route->plain) ? gateway_flow_send(head, route, INNER_IPV4)
-					       : READY_NOT;
+					     : READY_NOT;
 }
 
 /* As gateway_flow4(), IPv6. */
@@ -326,7 +326,7 @@ static __always_inline int gateway_flow6(ctx_t *ctx, __u32 iif, bool inner, bool
 	if (route->tunnel)
 		return gateway_flow_encap(ctx, route, ip, INNER_IPV6, len);
 	return inner && likely(route->plain) ? gateway_flow_send(head, route, INNER_IPV6)
-					       : READY_NOT;
+					     : READY_NOT;
 }
 
 /* Whether a frame has TCP or UDP behind its IP header. */
