@@ -298,7 +298,7 @@ def hardware(scene):
                ModeTunnel("sit", REMOTES[1], LOCAL, mode="sit")]
     gateway = Gateway(scene, tunnels)
     path, = glob.glob("/sys/fs/bpf/xtun/*/xdp_devices")
-    known = struct.pack("=II6sH64x", gateway.ifindex, 0xffffffff, scene.mac, 1)
+    known = struct.pack("=II6sH72x", gateway.ifindex, 0xffffffff, scene.mac, 1)
     command("bpftool", "map", "update", "pinned", path, "key", "hex",
             *struct.pack("=I", gateway.ifindex % 256).hex(" ").split(),
             "value", "hex", *known.hex(" ").split())
