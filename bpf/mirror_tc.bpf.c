@@ -3,6 +3,9 @@
  * One direction of one mirror. The command loads this object once for each, with the constants
  * below and the body of filter() in place. It stands before all other programs of its hook and lets
  * every frame go on as it was.
+ *
+ * In front of it the command puts the quick beginning of the filter (user/filter.h), which lets go
+ * on, and counts in struct mirror_passed, what surely does not match. It calls this with the rest.
  */
 #include "ctx.h"
 #include "mirror_maps.h"

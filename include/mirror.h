@@ -16,6 +16,7 @@ enum {
 	MIRROR_NAME_MAX = 16,
 	MIRROR_FILTER_MAX = 960,
 	MIRROR_SNAPLEN_MIN = 14, /* the Ethernet header */
+	MIRROR_ROWS = 128,       /* a power of two, see struct mirror_passed */
 };
 
 enum mirror_directions {
@@ -71,9 +72,19 @@ enum mirror_drop {
 };
 /* clang-format on */
 
+/*
+ * Frames that a mirror's filter let pass, counted where no look-up is needed: a row for each CPU.
+ * Where there are more CPUs than rows, some share one. What else a mirror counts is in the map
+ * `mirror_counters`.
+ */
+struct mirror_passed {
+	__u64 frames[MAX_MIRRORS];
+};
+_Static_assert(sizeof(struct mirror_passed) == 2048, "struct mirror_passed is part of the layout");
+
 /* Frames as the mirrored device has them: one of several segments is one. */
 struct mirror_counters {
-	__u64 seen;
+	__u64 seen; /* in the map: but for those of struct mirror_passed */
 	__u64 matched;
 	__u64 sampled_out;
 	__u64 sent;

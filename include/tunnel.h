@@ -14,6 +14,7 @@
 #define XTUN_TUNNEL_H
 
 #include "counters.h"
+#include "mirror.h"
 
 /* Shared with BPF, where the types come from vmlinux.h. */
 #ifndef __bpf__
@@ -240,9 +241,12 @@ struct slots {
 	struct tunnel tunnels[TUNNEL_SLOTS];
 	struct endpoint4_slot ipv4[1 << SLOT_BITS];
 	struct endpoint6_slot ipv6[1 << SLOT_BITS];
+	struct mirror_passed passed[MIRROR_ROWS];
 	__u32 generation; /* another one after every change of the configuration */
 	__u32 pad;
 };
+_Static_assert(__builtin_offsetof(struct slots, passed) % 64 == 0,
+	       "no CPU takes another's line away");
 
 /* A tunnel that takes both IPv4 (protocol 4) and IPv6 (41) has a slot for each, side by side. */
 static inline __u32 endpoint_slot_kind(__u8 ip_proto)

@@ -10,6 +10,11 @@
  * addresses. So there are two bodies: one for frames without a tag, and one for frames with, whose
  * offsets behind the tag are 4 less in the packet than in the frame. Both are classic BPF's
  * instructions one by one.
+ *
+ * The quick beginning is a third one, for frames without a tag, that looks at nothing but the
+ * linear part, and looks once whether that is long enough. It calls nothing before its end, so that
+ * it has registers that need not be saved, and no stack. A mirror sees all frames of a device and
+ * wants few.
  */
 #include "filter.h"
 
@@ -32,13 +37,26 @@ enum {
 enum { TAG_BEGIN = 12, TAG_END = 16, TAG_LEN = TAG_END - TAG_BEGIN };
 
 enum {
-	OFFSET_MAX = 0xffff, /* no frame is longer */
-	PER_INSN = 96,       /* at most so many instructions for one, a load that crosses a tag */
-	AROUND = 64,         /* and what stands around the bodies */
+	OFFSET_MAX = 0xffff,  /* no frame is longer */
+	PER_INSN = 96,        /* at most so many instructions for one, a load that crosses a tag */
+	AROUND = 64,          /* and what stands around the bodies */
+	QUICK_REACH = 0x7fff, /* of the offset in an instruction */
+	QUICK_LEAST = 34,     /* Ethernet and IPv4 headers: what is shorter is rare, and not worth a
+				 second look at the length */
 };
 
 /* What jumps lead to, besides the classic instructions of the same body. */
-enum { NO_MATCH = -1, TAGGED = -2, NOWHERE = -3 };
+enum { NO_MATCH = -1, TAGGED = -2, ASK = -3, NOWHERE = -4 };
+
+/* Registers of the quick beginning only: END is the end of the linear part, SPARE is free. */
+enum { END = BPF_REG_3, SPARE = BPF_REG_5 };
+
+/* What the others are there; the rest stays what it is. */
+static const __u8 quick_register[] = {
+	[BPF_REG_0] = BPF_REG_0, [BPF_REG_1] = BPF_REG_1, [END] = END,
+	[SPARE] = SPARE,         [CTX] = BPF_REG_1,       [A] = BPF_REG_0,
+	[X] = BPF_REG_4,         [DATA] = BPF_REG_2,      [BPF_REG_10] = BPF_REG_10,
+};
 
 struct translation {
 	const struct sock_filter *classic;
@@ -48,12 +66,19 @@ struct translation {
 	size_t *starts; /* of each classic instruction of the body at work */
 	size_t count;
 	bool tagged; /* which body is at work */
+	bool quick;
+	size_t at;    /* the classic instruction at work */
+	__u32 *known; /* quick: before each, bytes of the frame that are known to be there */
 	const char *why;
 };
 
 static size_t emit(struct translation *t, __u8 code, __u8 dst, __u8 src, __s16 off, __s32 imm)
 {
 	t->targets[t->count] = NOWHERE;
+	if (t->quick) {
+		dst = quick_register[dst];
+		src = quick_register[src];
+	}
 	t->insns[t->count] = (struct bpf_insn){
 		.code = code, .dst_reg = dst, .src_reg = src, .off = off, .imm = imm
 	};
@@ -209,6 +234,43 @@ static void load_bytes(struct translation *t, int size, bool indirect, __u32 k)
 	}
 }
 
+/* Leave frames to the whole filter where register @dst is greater than @src. */
+static void quick_within(struct translation *t, __u8 dst, __u8 src)
+{
+	t->targets[emit(t, BPF_JMP | BPF_JGT | BPF_X, dst, src, 0, 0)] = ASK;
+}
+
+/* load() of the quick beginning. */
+static void quick_load(struct translation *t, const struct sock_filter *insn, __u8 dst)
+{
+	int size = size_of(insn->code);
+	__u32 end = insn->k + size;
+	__u8 from = DATA;
+
+	if (end > QUICK_REACH) {
+		/* Not a plain jump: what follows has to be reachable. */
+		mov32(t, dst, 0);
+		jump_if(t, BPF_JEQ, dst, 0, ASK);
+		return;
+	}
+	if (BPF_MODE(insn->code) == BPF_IND) {
+		from = SPARE;
+		emit(t, BPF_ALU | BPF_MOV | BPF_X, from, X, 0, 0);
+		t->targets[emit(t, BPF_JMP | BPF_JGT | BPF_K, from, 0, 0, OFFSET_MAX - end)] = ASK;
+		emit(t, BPF_ALU64 | BPF_ADD | BPF_X, from, DATA, 0, 0);
+		mov(t, dst, from);
+		add(t, dst, end);
+		quick_within(t, dst, END);
+	} else if (t->known[t->at] < end) {
+		t->known[t->at] = end < QUICK_LEAST ? QUICK_LEAST : end;
+		mov(t, SPARE, DATA);
+		add(t, SPARE, t->known[t->at]);
+		quick_within(t, SPARE, END);
+	}
+	emit(t, BPF_LDX | BPF_MEM | BPF_SIZE(insn->code), dst, from, insn->k, 0);
+	to_host(t, dst, size);
+}
+
 static void load(struct translation *t, const struct sock_filter *insn, __u8 dst)
 {
 	bool indirect = BPF_MODE(insn->code) == BPF_IND;
@@ -219,6 +281,10 @@ static void load(struct translation *t, const struct sock_filter *insn, __u8 dst
 		/* Not a plain jump: what follows has to be reachable. */
 		mov32(t, dst, 0);
 		jump_if(t, BPF_JEQ, dst, 0, NO_MATCH);
+		return;
+	}
+	if (t->quick) {
+		quick_load(t, insn, dst);
 		return;
 	}
 	if (t->tagged && k < TAG_END && (indirect || k + size > TAG_BEGIN)) {
@@ -339,18 +405,45 @@ static __u8 opposite(__u8 op)
 	return op == BPF_JEQ ? BPF_JNE : op == BPF_JGT ? BPF_JLE : op == BPF_JGE ? BPF_JLT : 0;
 }
 
-static int translate_jump(struct translation *t, const struct sock_filter *insn, size_t at)
+static bool ends(const struct sock_filter *insn)
 {
-	size_t next = at + 1, yes = next + insn->jt, no = next + insn->jf, from;
+	return BPF_CLASS(insn->code) == BPF_RET && BPF_RVAL(insn->code) == BPF_K;
+}
+
+/* Where a jump to classic instruction @to leads: the quick beginning has no place where it ends. */
+static int landing(const struct translation *t, size_t to)
+{
+	if (!t->quick || !ends(&t->classic[to]))
+		return to;
+	return t->classic[to].k ? ASK : NO_MATCH;
+}
+
+/* What is known at classic instruction @at is known at @to, too, if no other way there knows less.
+ */
+static void know(struct translation *t, size_t to)
+{
+	if (t->quick && to < t->classic_count && t->known[to] > t->known[t->at])
+		t->known[to] = t->known[t->at];
+}
+
+static int translate_jump(struct translation *t, const struct sock_filter *insn)
+{
+	size_t to_yes = t->at + 1 + insn->jt, to_no = t->at + 1 + insn->jf;
+	int next = t->at + 1, yes, no;
 	__u8 op = BPF_OP(insn->code);
+	size_t from;
 
 	if (op == BPF_JA)
-		yes = no = next + insn->k;
+		to_yes = to_no = t->at + 1 + insn->k;
 	/* Only `protochain` goes back. */
-	if (yes >= t->classic_count || no >= t->classic_count) {
+	if (to_yes >= t->classic_count || to_no >= t->classic_count) {
 		t->why = "a loop (protochain)";
 		return -EOPNOTSUPP;
 	}
+	know(t, to_yes);
+	know(t, to_no);
+	yes = landing(t, to_yes);
+	no = landing(t, to_no);
 	if (yes == no) {
 		if (yes != next)
 			jump(t, yes);
@@ -360,10 +453,13 @@ static int translate_jump(struct translation *t, const struct sock_filter *insn,
 		t->why = "a comparison that it does not know";
 		return -EOPNOTSUPP;
 	}
-	if (yes == next && opposite(op)) {
+	/* Most frames do not match: they are to jump once. */
+	if ((yes == next || no == NO_MATCH) && opposite(op)) {
+		int other = yes;
+
 		op = opposite(op);
 		yes = no;
-		no = next;
+		no = other;
 	}
 	from = emit(t, BPF_JMP32 | op | BPF_SRC(insn->code), A,
 		    BPF_SRC(insn->code) == BPF_X ? X : 0, 0,
@@ -380,9 +476,20 @@ static void leave(struct translation *t, __u32 match)
 	emit(t, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 }
 
-static int translate_insn(struct translation *t, size_t at)
+/* The end of the quick beginning, for what is not jumped over. */
+static void quick_return(struct translation *t, const struct sock_filter *insn)
 {
-	const struct sock_filter *insn = &t->classic[at];
+	if (!ends(insn))
+		jump_if(t, BPF_JEQ, A, 0, NO_MATCH);
+	else if (t->at &&
+		 (BPF_CLASS(insn[-1].code) == BPF_JMP || BPF_CLASS(insn[-1].code) == BPF_RET))
+		return;
+	jump(t, ends(insn) && !insn->k ? NO_MATCH : ASK);
+}
+
+static int translate_insn(struct translation *t)
+{
+	const struct sock_filter *insn = &t->classic[t->at];
 
 	switch (BPF_CLASS(insn->code)) {
 	case BPF_LD:
@@ -399,8 +506,12 @@ static int translate_insn(struct translation *t, size_t at)
 	case BPF_ALU:
 		return translate_alu(t, insn);
 	case BPF_JMP:
-		return translate_jump(t, insn, at);
+		return translate_jump(t, insn);
 	case BPF_RET:
+		if (t->quick) {
+			quick_return(t, insn);
+			return 0;
+		}
 		if (BPF_RVAL(insn->code) == BPF_A)
 			jump_if(t, BPF_JEQ, A, 0, NO_MATCH);
 		leave(t, BPF_RVAL(insn->code) == BPF_A || insn->k);
@@ -434,9 +545,13 @@ static int translate_body(struct translation *t)
 	size_t begin = t->count, i;
 	int ret = 0;
 
-	for (i = 0; i < t->classic_count && !ret; i++) {
-		t->starts[i] = t->count;
-		ret = translate_insn(t, i);
+	for (t->at = 0; t->at < t->classic_count && !ret; t->at++) {
+		__u8 class = BPF_CLASS(t->classic[t->at].code);
+
+		t->starts[t->at] = t->count;
+		ret = translate_insn(t);
+		if (class != BPF_JMP && class != BPF_RET)
+			know(t, t->at + 1);
 	}
 	for (i = begin; i < t->count && !ret; i++)
 		if (t->targets[i] >= 0)
@@ -470,18 +585,23 @@ static bool reads_memory(const struct translation *t, __u32 word)
 	return false;
 }
 
-/* What both bodies find: the packet, A, X, and the scratch memory, all zero. */
-static void begin(struct translation *t)
+static void begin_memory(struct translation *t)
 {
 	__u32 i;
 
+	for (i = 0; i < BPF_MEMWORDS; i++)
+		if (reads_memory(t, i))
+			emit(t, BPF_ST | BPF_MEM | BPF_W, BPF_REG_10, 0, STACK_M + 4 * i, 0);
+}
+
+/* What both bodies find: the packet, A, X, and the scratch memory, all zero. */
+static void begin(struct translation *t)
+{
 	mov(t, CTX, BPF_REG_1);
 	ctx_field(t, DATA, offsetof(struct __sk_buff, data));
 	mov32(t, A, 0);
 	mov32(t, X, 0);
-	for (i = 0; i < BPF_MEMWORDS; i++)
-		if (reads_memory(t, i))
-			emit(t, BPF_ST | BPF_MEM | BPF_W, BPF_REG_10, 0, STACK_M + 4 * i, 0);
+	begin_memory(t);
 	ctx_field(t, BPF_REG_0, offsetof(struct __sk_buff, vlan_present));
 	jump_if(t, BPF_JNE, BPF_REG_0, 0, TAGGED);
 }
@@ -520,31 +640,120 @@ static int translate(struct translation *t)
 	return ret < 0 ? ret : 0;
 }
 
-int filter_translate(const struct sock_filter *classic, size_t count, struct filter *filter,
-		     const char **why)
+/* Whether the classic program reads X. */
+static bool reads_x(const struct translation *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->classic_count; i++) {
+		__u16 code = t->classic[i].code, class = BPF_CLASS(code);
+
+		if (class == BPF_STX || (class == BPF_LD && BPF_MODE(code) == BPF_IND) ||
+		    ((class == BPF_ALU || class == BPF_JMP) && BPF_SRC(code) == BPF_X) ||
+		    (class == BPF_MISC && BPF_MISCOP(code) == BPF_TXA))
+			return true;
+	}
+	return false;
+}
+
+/* As begin(), with no more than is needed. */
+static void quick_begin(struct translation *t)
+{
+	size_t none;
+
+	/* What is not zero may be that of a tag which is off again; what is zero is none. */
+	ctx_field(t, BPF_REG_0, offsetof(struct __sk_buff, vlan_proto));
+	none = emit(t, BPF_JMP32 | BPF_JEQ | BPF_K, BPF_REG_0, 0, 0, 0);
+	ctx_field(t, BPF_REG_0, offsetof(struct __sk_buff, vlan_present));
+	jump_if(t, BPF_JNE, BPF_REG_0, 0, ASK);
+	land(t, none);
+	ctx_field(t, DATA, offsetof(struct __sk_buff, data));
+	ctx_field(t, END, offsetof(struct __sk_buff, data_end));
+	if (BPF_CLASS(t->classic[0].code) != BPF_LD)
+		mov32(t, A, 0);
+	if (reads_x(t))
+		mov32(t, X, 0);
+	begin_memory(t);
+}
+
+/* The quick beginning. Returns 0, or a negative errno: there is none. */
+static int quick_translate(struct translation *t)
+{
+	int ret;
+
+	memset(t->known, 0xff, t->classic_count * sizeof(*t->known));
+	t->known[0] = 0;
+	quick_begin(t);
+	ret = translate_body(t);
+	ret = ret ?: aim_all(t, ASK);
+	if (ret < 0)
+		return ret;
+	emit(t, BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, 1);
+	emit(t, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	ret = aim_all(t, NO_MATCH);
+	/* Where no frame goes on behind the end, the kernel finds nothing that is reachable. */
+	return ret > 0 ? 0 : ret ?: -ENOENT;
+}
+
+static int translate_to(const struct sock_filter *classic, size_t count, bool quick,
+			struct bpf_insn **insns, size_t *insn_count, const char **why)
 {
 	size_t room = 2 * count * PER_INSN + AROUND;
-	struct translation t = { .classic = classic, .classic_count = count };
+	struct translation t = { .classic = classic, .classic_count = count, .quick = quick };
 	int ret = -ENOMEM;
 
 	t.insns = calloc(room, sizeof(*t.insns));
 	t.targets = calloc(room, sizeof(*t.targets));
 	t.starts = calloc(count + 1, sizeof(*t.starts));
-	if (t.insns && t.targets && t.starts)
-		ret = translate(&t);
+	t.known = calloc(count + 1, sizeof(*t.known));
+	if (t.insns && t.targets && t.starts && t.known)
+		ret = quick ? quick_translate(&t) : translate(&t);
 	free(t.targets);
 	free(t.starts);
+	free(t.known);
 	if (ret) {
 		free(t.insns);
 		*why = t.why;
 		return ret;
 	}
-	*filter = (struct filter){ t.insns, t.count };
+	*insns = t.insns;
+	*insn_count = t.count;
 	return 0;
+}
+
+int filter_translate(const struct sock_filter *classic, size_t count, struct filter *filter,
+		     const char **why)
+{
+	const char *why_quick;
+	int ret;
+
+	*filter = (struct filter){};
+	ret = translate_to(classic, count, false, &filter->insns, &filter->count, why);
+	if (ret)
+		return ret;
+	ret = translate_to(classic, count, true, &filter->quick, &filter->quick_count, &why_quick);
+	if (ret == -ENOMEM)
+		filter_free(filter);
+	return ret == -ENOMEM ? ret : 0;
+}
+
+size_t filter_quick(const struct filter *filter, struct bpf_insn *to,
+		    const struct bpf_insn *unwanted, size_t count)
+{
+	size_t quick = filter->quick_count;
+
+	if (!quick)
+		return 0;
+	memcpy(to, filter->quick, quick * sizeof(*to));
+	memcpy(to + quick, unwanted, count * sizeof(*to));
+	/* The call, which is followed by the end of the program, and then by @unwanted. */
+	to[quick - 2].imm = 1 + count;
+	return quick + count;
 }
 
 void filter_free(struct filter *filter)
 {
 	free(filter->insns);
+	free(filter->quick);
 	*filter = (struct filter){};
 }

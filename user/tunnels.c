@@ -472,15 +472,28 @@ out:
 	return err;
 }
 
+static struct mirror_passed *passed_map(const struct maps *maps)
+{
+	return slots_part_map(maps, offsetof(struct slots, passed));
+}
+
+static void passed_unmap(struct mirror_passed *passed)
+{
+	slots_part_unmap(passed, offsetof(struct slots, passed));
+}
+
 int mirror_counters_read(const struct maps *maps, __u32 id, struct mirror_counters *sum)
 {
+	struct mirror_passed *passed = passed_map(maps);
 	struct mirror_counters *each;
 	int cpus, err, cpu;
 	size_t i;
 
 	each = cpu_values(sizeof(*each), &cpus);
-	err = each ? bpf_map_lookup_elem(maps->mirror_counters, &id, each) : -ENOMEM;
+	err = each && passed ? bpf_map_lookup_elem(maps->mirror_counters, &id, each) : -ENOMEM;
 	*sum = (struct mirror_counters){};
+	for (i = 0; i < MIRROR_ROWS && !err; i++)
+		sum->seen += passed[i].frames[id];
 	for (cpu = 0; cpu < cpus && !err; cpu++) {
 		sum->seen += each[cpu].seen;
 		sum->matched += each[cpu].matched;
@@ -489,17 +502,25 @@ int mirror_counters_read(const struct maps *maps, __u32 id, struct mirror_counte
 		for (i = 0; i < MIRROR_DROP_MAX; i++)
 			sum->drops[i] += each[cpu].drops[i];
 	}
+	if (passed)
+		passed_unmap(passed);
 	free(each);
 	return err;
 }
 
 int mirror_counters_clear(const struct maps *maps, __u32 id)
 {
+	struct mirror_passed *passed = passed_map(maps);
 	struct mirror_counters *zero;
-	int cpus, err;
+	int cpus, err, i;
 
 	zero = cpu_values(sizeof(*zero), &cpus);
-	err = zero ? bpf_map_update_elem(maps->mirror_counters, &id, zero, BPF_ANY) : -ENOMEM;
+	err = zero && passed ? bpf_map_update_elem(maps->mirror_counters, &id, zero, BPF_ANY)
+			     : -ENOMEM;
+	for (i = 0; i < MIRROR_ROWS && !err; i++)
+		passed[i].frames[id] = 0;
+	if (passed)
+		passed_unmap(passed);
 	free(zero);
 	return err;
 }

@@ -165,6 +165,23 @@ def test_filters():
                 assert mirror.read()["seen"] >= 2 * len(FRAMES), mirror.stats
 
 
+def test_passed():
+    """What a filter lets pass is counted, where it is decided at once and where not, and a mirror begins
+    at zero, also in the place of another. The hosts say a little themselves."""
+    count, few = 200, 20
+    frames = {"of IP": FRAMES["udp"], "with a tag": FRAMES["vlan"], "short": FRAMES["arp"][:20]}
+    for what, frame in frames.items():
+        words = ("egress", "to", "tap", "filter", "tcp port 9")
+        with REPORT.test(f"count of frames {what}"), Mirror(*words) as mirror:
+            before = mirror.read()["seen"]
+            for _ in range(count):
+                OUT.send(frame)
+            seen = mirror.read()["seen"]
+            assert before < few, f"{before} at the beginning"
+            assert count <= seen - before < count + few, f"{before}, and then {seen}"
+            equal("matched", mirror.stats["matched"], 0)
+
+
 def test_sample():
     count = 1000 if QUICK else 3000
     with REPORT.test("one in ten"), Mirror("egress", "to", "tap", "sample", "10", "filter", "udp") as mirror:

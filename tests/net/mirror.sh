@@ -156,7 +156,7 @@ check "traffic goes on" traffic_goes_on
 check "copies that are too long" too_long_for_tunnel
 check "before decapsulation" before_decap
 check "refusals" refusals
-frames plain frames filters sample tcp
+frames plain frames filters passed sample tcp
 scene
 check "no loop" no_loop
 check "configuration" configuration
