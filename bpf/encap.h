@@ -12,6 +12,7 @@
 #include "options6.h"
 #include "outer.h"
 #include "ready_frame.h"
+#include "ready_wrap.h"
 #include "remote.h"
 
 /* Drop @in for being longer than @mtu allows, and tell its sender where it asked for that (RFC 1191
@@ -340,6 +341,8 @@ static __always_inline int encap_ready(ctx_t *ctx, const struct tunnel *t, struc
 		return ready6_send(ctx, state);
 	if (state->route.ready == READY_FRAME)
 		return ready_frame_send(ctx, t, state);
+	if (ready_wrapped(state))
+		return ready_wrap_send(ctx, t, state);
 	return state->route.ready == READY_IPV4 ? encap_ready4(ctx, state) : READY_NOT;
 }
 

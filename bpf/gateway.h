@@ -242,7 +242,7 @@ static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
 	state = bpf_map_lookup_elem(&cpu_state, &t->id);
 	if (!state)
 		return -1;
-	ret = gateway_ready(ctx, state, in->len, in->kind);
+	ret = gateway_ready(ctx, t, state, in->len, in->kind);
 	if (likely(ret != READY_NOT)) {
 		/* From the next packet on in gateway_flow4() and gateway_flow6(). */
 		way->id = t->id;

@@ -8,7 +8,7 @@
 #define XTUN_GATEWAY_FLOW_H
 
 #include "direct.h"
-#include "ready.h"
+#include "ready_wrap.h"
 
 enum {
 	GATEWAY_BITS = 9,
@@ -156,42 +156,122 @@ static __always_inline __u32 *gateway_hop_word(ctx_t *ctx, __u8 kind)
 	return ctx_at(ctx, WIRE_ETH_HLEN + (kind == INNER_IPV4 ? 8 : 4), sizeof(__u32));
 }
 
-/*
- * What gateway_flow_encap() does, step by step and for all of ready.h, for packets of @len bytes
- * that are no shorter than their frame. Returns a verdict, a refusal, or READY_NOT with nothing
- * changed.
- */
-__noinline int gateway_ready(ctx_t *ctx, struct cpu_state *state, __u32 len, __u8 kind)
+/* As ready6_carry(), over IPv4. */
+static __always_inline int gateway_carry4(ctx_t *ctx, const struct cpu_state *state,
+					  const struct ready_inner *in, __u32 len)
 {
-	__u32 hop, *word;
-	void *head;
+	__u32 third;
+	__u64 head;
 	int ret;
 
-	if (!state || unlikely(!gateway_sends(state->route.ifindex, false)))
+	ret = ready4_build(&state->ready, in, len, true, &head, &third);
+	if (unlikely(ret))
+		return ret;
+	if (unlikely(ctx_push(ctx, state->ready.hlen, 0)))
 		return READY_NOT;
-	head = ctx_begin(ctx);
-	if (unlikely(head + ((WIRE_ETH_HLEN + len) & XDP_FRAME_MASK) != ctx_end(ctx)))
-		return READY_NOT;
+	return ready_write(ctx, state, head, third, in->eth_proto, true);
+}
+
+/* The end of what was begun with a hop less, where that was @hop, and became @ret. */
+static __always_inline int gateway_carried(ctx_t *ctx, struct cpu_state *state, int ret, __u32 hop,
+					   __u8 kind, __u32 len)
+{
+	__u32 *word;
+
+	if (likely(!ret))
+		return ready_redirect(state, len);
+	if (ret != READY_NOT)
+		return ret;
 	word = gateway_hop_word(ctx, kind);
 	if (!word)
-		return READY_NOT;
-	hop = *word;
-	if (!gateway_hop(ctx, WIRE_ETH_HLEN, kind))
-		return READY_NOT;
-	ret = READY_NOT;
-	if (likely(state->route.jiffies == bpf_jiffies64())) {
-		if (state->route.ready == READY_IPV4)
-			ret = ready4_send(ctx, state);
-		else if (state->route.ready == READY_IPV6)
-			ret = ready6_send(ctx, state);
+		return CTX_DROP;
+	*word = hop;
+	return READY_NOT;
+}
+
+/* flow_hash() of a packet without options that is no fragment. */
+static __always_inline __u32 gateway_hash(const void *ip, const void *end, __u8 kind)
+{
+	const __u32 *ports = ip + (kind == INNER_IPV4 ? IPV4_HLEN : IPV6_HLEN);
+	__u8 ip_proto;
+	__u32 hash;
+
+	if (kind == INNER_IPV4) {
+		ip_proto = ((const struct iphdr *)ip)->protocol;
+		hash = flow_hash4(ip);
+	} else {
+		ip_proto = ((const struct ipv6hdr *)ip)->nexthdr;
+		hash = flow_hash6(ip);
 	}
-	if (unlikely(ret == READY_NOT)) {
-		word = gateway_hop_word(ctx, kind);
-		if (!word)
-			return CTX_DROP;
-		*word = hop;
+	if ((ip_proto == WIRE_IPPROTO_TCP || ip_proto == WIRE_IPPROTO_UDP) &&
+	    likely((void *)(ports + 1) <= end))
+		hash = flow_mix(hash, *ports);
+	return hash ?: 1;
+}
+
+/*
+ * Into the tunnel @t, whose outer headers are prepared: a packet of @len bytes, as long as its
+ * frame, of @kind, without options and no fragment. Returns a verdict, a refusal, or READY_NOT with
+ * nothing changed.
+ */
+__noinline int gateway_carry(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state, __u32 len,
+			     __u8 kind)
+{
+	__u32 *word, hop, hash = 0;
+	struct ready_inner in;
+	void *ip;
+	int ret;
+
+	if (!t || !state)
+		return READY_NOT;
+	ip = ctx_begin(ctx) + WIRE_ETH_HLEN;
+	if (kind == INNER_IPV4) {
+		if (ip + IPV4_HLEN > ctx_end(ctx))
+			return READY_NOT;
+		ready_read4(&state->ready, ip, &in);
+		if (unlikely(len > in.room))
+			return READY_NOT;
+		word = ip + 8;
+		hop = *word;
+		*word = gateway_hop4(hop);
+		if (t->flags & TUNNEL_SHOWS_FLOW)
+			hash = gateway_hash(ip, ctx_end(ctx), INNER_IPV4);
+	} else {
+		if (ip + IPV6_HLEN > ctx_end(ctx))
+			return READY_NOT;
+		ready_read6(&state->ready, ip, &in);
+		if (unlikely(len > in.room))
+			return READY_NOT;
+		word = ip + 4;
+		hop = *word;
+		*word = hop - (1 << 24);
+		if (t->flags & TUNNEL_SHOWS_FLOW)
+			hash = gateway_hash(ip, ctx_end(ctx), INNER_IPV6);
 	}
-	return ret;
+	if (ready_wrapped(state))
+		ret = ready_wrap(ctx, t, state, &in, len, hash);
+	else if (state->route.ready == READY_IPV6)
+		ret = ready6_carry(ctx, state, &in, len, hash);
+	else if (state->route.ready == READY_IPV4)
+		ret = gateway_carry4(ctx, state, &in, len);
+	else
+		ret = READY_NOT;
+	return gateway_carried(ctx, state, ret, hop, kind, len);
+}
+
+/*
+ * As gateway_carry(), where it is not known yet that they are prepared, and the packet may be
+ * shorter than its frame.
+ */
+__noinline int gateway_ready(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state, __u32 len,
+			     __u8 kind)
+{
+	if (!t || !state || unlikely(state->route.jiffies != bpf_jiffies64()) ||
+	    unlikely(!gateway_sends(state->route.ifindex, false)))
+		return READY_NOT;
+	if (unlikely(ctx_begin(ctx) + ((WIRE_ETH_HLEN + len) & XDP_FRAME_MASK) != ctx_end(ctx)))
+		return READY_NOT;
+	return gateway_carry(ctx, t, state, len, kind);
 }
 
 /*
@@ -202,10 +282,9 @@ static __always_inline int gateway_flow_encap(ctx_t *ctx, const struct gateway_r
 					      void *ip, __u8 kind, __u32 len)
 {
 	struct cpu_state *state = bpf_map_lookup_elem(&cpu_state, &route->id);
-	const struct ready *ready;
 	struct ready_inner in;
-	__u32 *word, hop, third;
-	__u64 head;
+	const struct tunnel *t;
+	__u32 *word, hop;
 	int ret;
 
 	/* The jiffies are those of the answer: of this tick. */
@@ -213,36 +292,23 @@ static __always_inline int gateway_flow_encap(ctx_t *ctx, const struct gateway_r
 		     state->route.ifindex != route->out))
 		return READY_NOT;
 	if (state->route.ready != READY_IPV4) {
-		ret = gateway_ready(ctx, state, len, kind);
+		t = port_tunnel(route->ifindex);
+		ret = t ? gateway_carry(ctx, t, state, len, kind) : READY_NOT;
 		return likely(ret >= 0) ? ret : drop_count(route->id, ret, CTX_DROP);
 	}
-	ready = &state->ready;
 	if (kind == INNER_IPV4)
-		ready_read4(ready, ip, &in);
+		ready_read4(&state->ready, ip, &in);
 	else
-		ready_read6(ready, ip, &in);
+		ready_read6(&state->ready, ip, &in);
 	if (unlikely(len > in.room))
 		return READY_NOT;
 	/* The hop limit is the last byte of its word. */
 	word = ip + (kind == INNER_IPV4 ? 8 : 4);
 	hop = *word;
 	*word = kind == INNER_IPV4 ? gateway_hop4(hop) : hop - (1 << 24);
-	ret = ready4_build(ready, &in, len, true, &head, &third);
-	if (unlikely(ret)) {
-		*word = hop;
-		return READY_NOT;
-	}
-	if (unlikely(ctx_push(ctx, ready->hlen, 0))) {
-		word = gateway_hop_word(ctx, kind);
-		if (!word)
-			return CTX_DROP;
-		*word = hop;
-		return READY_NOT;
-	}
-	ret = ready_write(ctx, state, head, third, in.eth_proto, true);
-	if (unlikely(ret))
-		return drop_count(route->id, ret, CTX_DROP);
-	return ready_redirect(state, len);
+	ret = gateway_carry4(ctx, state, &in, len);
+	ret = gateway_carried(ctx, state, ret, hop, kind, len);
+	return likely(ret >= 0) ? ret : drop_count(route->id, ret, CTX_DROP);
 }
 
 /* To the next hop of @route. */
@@ -278,14 +344,13 @@ static __always_inline int gateway_flow4(ctx_t *ctx, __u32 iif, bool inner, bool
 		return READY_NOT;
 	len = bpf_ntohs(ip->tot_len);
 	if (unlikely(*(const __u8 *)ip != 0x45 || ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET) ||
-		     ip->ttl <= 1 || head + ((WIRE_ETH_HLEN + len) & XDP_FRAME_MASK) != end ||
-		     !direct_sum_right(ipv4_sum(ip))))
+		     ip->ttl <= 1 || head + ((WIRE_ETH_HLEN + len) & XDP_FRAME_MASK) != end))
 		return READY_NOT;
 	pair = *(const __u64 *)(head + WIRE_ETH_HLEN + 12);
 	route = gateway_route_at(pair);
 	if (unlikely(!route || route->stamp != gateway_stamp(bpf_jiffies64()) ||
-		     route->how != gateway_how(ip->tos, INNER_IPV4, iif) || route->pair != pair ||
-		     len > route->mtu))
+		     route->pair != pair || route->how != gateway_how(ip->tos, INNER_IPV4, iif) ||
+		     len > route->mtu || !direct_sum_right(ipv4_sum(ip))))
 		return READY_NOT;
 	if (partial && unlikely(!gateway_payload(ip + 1, end, ip->protocol,
 						 (__u64)ip->saddr + ip->daddr, len - IPV4_HLEN)))

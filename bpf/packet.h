@@ -168,6 +168,22 @@ static __always_inline __u32 flow_mix(__u32 hash, __u32 number)
 	return (hash ^ hash >> 15) * 0x85ebca6bu;
 }
 
+/* What flow_hash() has of the addresses, and the rest that stands beside them. */
+static __always_inline __u32 flow_hash4(const struct iphdr *ip)
+{
+	return flow_mix(flow_mix(ip->protocol, ip->saddr), ip->daddr);
+}
+
+static __always_inline __u32 flow_hash6(const struct ipv6hdr *ip)
+{
+	const __u32 *word = (const __u32 *)ip;
+	__u32 hash = flow_mix(word[2] ^ word[3], word[4] ^ word[5]);
+
+	hash = flow_mix(hash, word[6] ^ word[7]);
+	hash = flow_mix(hash, word[8] ^ word[9]);
+	return flow_mix(hash, word[0] & bpf_htonl(IPV6_FLOWLABEL_MASK));
+}
+
 /*
  * A hash of the flow of an inner packet of @kind, for the outer port or flow label that spreads
  * flows over paths (RFC 6438): addresses, protocol, and ports where every packet of the flow shows
@@ -184,7 +200,7 @@ __noinline __u32 flow_hash(ctx_t *ctx, __u8 kind)
 
 		if (unlikely(!ip))
 			return 1;
-		hash = flow_mix(flow_mix(ip->protocol, ip->saddr), ip->daddr);
+		hash = flow_hash4(ip);
 		if (likely(!(ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET)))) {
 			proto = ip->protocol;
 			l4 = WIRE_ETH_HLEN + ip->ihl * 4;
@@ -194,11 +210,7 @@ __noinline __u32 flow_hash(ctx_t *ctx, __u8 kind)
 
 		if (unlikely(!ip))
 			return 1;
-		word = (const __u32 *)ip;
-		hash = flow_mix(word[2] ^ word[3], word[4] ^ word[5]);
-		hash = flow_mix(hash, word[6] ^ word[7]);
-		hash = flow_mix(hash, word[8] ^ word[9]);
-		hash = flow_mix(hash, word[0] & bpf_htonl(IPV6_FLOWLABEL_MASK));
+		hash = flow_hash6(ip);
 		proto = ip->nexthdr;
 		l4 = WIRE_ETH_HLEN + IPV6_HLEN;
 	} else if (kind != INNER_MPLS) {

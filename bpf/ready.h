@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The short way of encapsulation, for packets with nothing out of the ordinary through a tunnel
- * whose outer headers differ little from packet to packet: IP or GRE, a fixed remote, a route that
- * was looked up in this tick. The long way in encap.h leaves
- * behind what its headers had in common with those of the next packet; here they are finished. It
- * knows no drop reasons, and gives up, before it writes, at what it does not like. Words of headers
- * are put together as they lie in memory: lowest byte first, as in all of vmlinux.h.
+ * whose outer headers differ little from packet to packet: IP or GRE, bare or wrapped as
+ * ready_wrap.h has it, a fixed remote, a route that was looked up in this tick. The long way in
+ * encap.h leaves behind what its headers had in common with those of the next packet; here they are
+ * finished. It knows no drop reasons, and gives up, before it writes, at what it does not like.
+ * Words of headers are put together as they lie in memory: lowest byte first, as in all of
+ * vmlinux.h.
  */
 #ifndef XTUN_READY_H
 #define XTUN_READY_H
@@ -18,7 +19,7 @@ enum { READY_NOT = CTX_NEXT - 1 };
 /* Whether the outer headers of @t are of the simple form. */
 static __always_inline bool ready_can(const struct tunnel *t)
 {
-	return !(t->flags & (TUNNEL_NO_REMOTE | TUNNEL_TOS_PLAIN)) && t->wrap == WRAP_NONE &&
+	return !(t->flags & TUNNEL_NO_REMOTE) && t->wrap < WRAP_VXLAN &&
 	       (t->payload == PAYLOAD_IP || t->payload == PAYLOAD_GRE);
 }
 
@@ -87,6 +88,8 @@ static __always_inline void ready_make6(const struct tunnel *t, struct cpu_state
 	ready_kind6(t, &ready->ipv4, INNER_IPV4, room);
 	ready_kind6(t, &ready->ipv6, INNER_IPV6, room);
 	ready->mpls.room = 0;
+	if (t->flags & TUNNEL_TOS_PLAIN)
+		ready->inherit |= READY_TOS_PLAIN;
 	if (!t->flowlabel)
 		ready->inherit |= READY_FLOW;
 	if (t->flags & TUNNEL_FLOWLABEL_INHERIT)
@@ -131,6 +134,11 @@ static __noinline void ready_make(const struct tunnel *t, struct cpu_state *stat
 	else
 		ready_make6(t, state);
 	cache->ready = t->family == FAMILY_IPV4 ? READY_IPV4 : READY_IPV6;
+	if (t->wrap != WRAP_NONE) {
+		cache->ready = t->family == FAMILY_IPV4 ? READY_WRAP_IPV4 : READY_WRAP_IPV6;
+		ready->fields |= (t->wrap == WRAP_GUE ? READY_GUE : 0) |
+				 (t->flags & TUNNEL_WRAP_CSUM ? READY_WRAP_CSUM : 0);
+	}
 	state->ready4 = cache->ready == READY_IPV4 && ready_alike(t) ? cache->jiffies : 0;
 }
 
@@ -202,14 +210,13 @@ static __always_inline int ready_gre(ctx_t *ctx, const struct cpu_state *state, 
 }
 
 /*
- * Write the outer headers, IPv4's with @head and @third before the addresses, into the room that
- * was made for them, and GRE's, as ready_gre() does. From here on the packet is changed: there is
+ * Write Ethernet and IPv4 header, that with @head and @third before the addresses, into the room
+ * that was made for them; *@behind is where that ends. From here on the packet is changed: there is
  * no way back but to drop it. Returns 0 or a refusal.
  */
-static __always_inline int ready_write(ctx_t *ctx, const struct cpu_state *state, __u64 head,
-				       __u32 third, __be16 eth_proto, bool plain)
+static __always_inline int ready4_write(ctx_t *ctx, const struct cpu_state *state, __u64 head,
+					__u32 third, void **behind)
 {
-	const struct ready *ready = &state->ready;
 	void *to = ctx_begin(ctx);
 
 	if (unlikely(to + WIRE_ETH_HLEN + IPV4_HLEN > ctx_end(ctx)))
@@ -217,10 +224,21 @@ static __always_inline int ready_write(ctx_t *ctx, const struct cpu_state *state
 	ready_ethernet(to, &state->route);
 	*(__u64 *)(to + 14) = head;
 	*(__u32 *)(to + 22) = third;
-	*(__u64 *)(to + 26) = ready->addresses;
-	if (likely(ready->hlen == IPV4_HLEN))
-		return 0;
-	return ready_gre(ctx, state, to + WIRE_ETH_HLEN + IPV4_HLEN, eth_proto, plain);
+	*(__u64 *)(to + 26) = state->ready.addresses;
+	*behind = to + WIRE_ETH_HLEN + IPV4_HLEN;
+	return 0;
+}
+
+/* All outer headers of a packet that is not wrapped, likewise; GRE's as ready_gre() does. */
+static __always_inline int ready_write(ctx_t *ctx, const struct cpu_state *state, __u64 head,
+				       __u32 third, __be16 eth_proto, bool plain)
+{
+	void *behind;
+	int err = ready4_write(ctx, state, head, third, &behind);
+
+	if (unlikely(err) || likely(state->ready.hlen == IPV4_HLEN))
+		return err;
+	return ready_gre(ctx, state, behind, eth_proto, plain);
 }
 
 /* What the outer header depends on of the inner one. */
@@ -315,6 +333,12 @@ static __always_inline __u8 ready_ttl(const struct ready_inner *in)
 {
 	return ready_is4(in) ? ((const struct iphdr *)in->ip)->ttl
 			     : ((const struct ipv6hdr *)in->ip)->hop_limit;
+}
+
+/* A hash of the inner flow, as encap_special() finds it. */
+static __always_inline __u32 ready_hash(ctx_t *ctx, const struct ready_inner *in)
+{
+	return ctx_hash(ctx) ?: flow_hash(ctx, ready_is4(in) ? INNER_IPV4 : INNER_IPV6);
 }
 
 /* The end of it: count @len bytes and send. */
@@ -491,29 +515,70 @@ __noinline int ready_mpls_send(ctx_t *ctx, struct cpu_state *state)
 	return ret ?: ready_redirect(state, len);
 }
 
-/* The first word of the IPv6 header without its ECN bits, as ipv6_write() makes it. */
+/* The ECN bits around a packet with those of @tos. */
+static __always_inline __u8 ready6_ecn(const struct ready *ready, __u8 tos)
+{
+	__u8 ecn = tos & ECN_MASK;
+
+	/* A tunnel has none of its own. */
+	if (ready->inherit & READY_TOS_PLAIN)
+		return ready->inherit & READY_DSCP ? ecn : 0;
+	return ecn == ECN_CE ? ECN_ECT_0 : ecn;
+}
+
+/*
+ * The first word of the IPv6 header without its ECN bits, as ipv6_write() makes it. *@hash: of the
+ * flow, 0: not known yet.
+ */
 static __always_inline __be32 ready6_first(ctx_t *ctx, const struct ready *ready,
-					   const struct ready_inner *in)
+					   const struct ready_inner *in, __u32 *hash)
 {
 	const __be32 mask = bpf_htonl(IPV6_FLOWLABEL_MASK);
 	__be32 first = ready->head, flow = first & mask;
 	bool ipv6 = !ready_is4(in);
-	__u32 hash;
 
 	if (!(ready->inherit & READY_FLOW))
 		return first;
 	if (ready->inherit & READY_FLOW_INNER && ipv6)
 		flow = *(const __be32 *)in->ip & mask;
 	if (!flow) {
-		hash = ctx_hash(ctx) ?: flow_hash(ctx, ipv6 ? INNER_IPV6 : INNER_IPV4);
-		flow = bpf_htonl((hash << 16 | hash >> 16) & IPV6_FLOWLABEL_MASK);
+		*hash = *hash ?: ready_hash(ctx, in);
+		flow = bpf_htonl((*hash << 16 | *hash >> 16) & IPV6_FLOWLABEL_MASK);
 	}
 	return (first & ~mask) | flow;
 }
 
-/* As ready_write(), over IPv6: @head is the header's first eight bytes. */
+/*
+ * Make the first eight bytes of the IPv6 header around @len bytes with @in in front; *@hash as in
+ * ready6_first(). Returns 0 or READY_NOT.
+ */
+static __always_inline int ready6_build(ctx_t *ctx, const struct ready *ready,
+					const struct ready_inner *in, __u32 len, __u32 *hash,
+					__u64 *head)
+{
+	__be32 first, second;
+	__u8 tos = ready_tos(in);
+
+	/* There may be a limit in the inner packet's options. */
+	if (!ready_is4(in) &&
+	    unlikely(((const struct ipv6hdr *)in->ip)->nexthdr == WIRE_IPPROTO_DSTOPTS))
+		return READY_NOT;
+	second = in->ttl_proto << 16 | bpf_htons(len + ready->hlen - IPV6_HLEN);
+	if (ready->inherit & READY_TTL)
+		second |= (__u32)ready_ttl(in) << 24;
+	if (ready->inherit & READY_DSCP && unlikely((tos & ~ECN_MASK) != ready->dscp))
+		return READY_NOT;
+	first = ready6_first(ctx, ready, in, hash) | bpf_htonl((__u32)ready6_ecn(ready, tos) << 20);
+	*head = first | (__u64)second << 32;
+	return 0;
+}
+
+/*
+ * As ready_write(), over IPv6 up to what comes behind it and its options, which is where *@behind
+ * leads to: @head is the header's first eight bytes.
+ */
 static __always_inline int ready6_write(ctx_t *ctx, const struct cpu_state *state, __u64 head,
-					__be16 eth_proto)
+					void **behind)
 {
 	const struct ready *ready = &state->ready;
 	const struct route_cache *cache = &state->route;
@@ -544,9 +609,29 @@ static __always_inline int ready6_write(ctx_t *ctx, const struct cpu_state *stat
 	} else {
 		*(__u64 *)to = head;
 	}
-	if (!(ready->fields & READY_GRE))
-		return 0;
-	return ready_gre(ctx, state, to + IPV6_HLEN, eth_proto, !CTX_PER_SEGMENT);
+	*behind = to + IPV6_HLEN;
+	return 0;
+}
+
+/*
+ * Put outer headers around a packet of @len bytes with @in in front. @hash as *@hash in
+ * ready6_first(). Returns 0, a refusal, or READY_NOT.
+ */
+static __always_inline int ready6_carry(ctx_t *ctx, const struct cpu_state *state,
+					const struct ready_inner *in, __u32 len, __u32 hash)
+{
+	const struct ready *ready = &state->ready;
+	void *behind;
+	__u64 head;
+	int ret;
+
+	ret = ready6_build(ctx, ready, in, len, &hash, &head);
+	if (unlikely(ret))
+		return ret;
+	ret = ready6_write(ctx, state, head, &behind);
+	if (unlikely(ret) || !(ready->fields & READY_GRE))
+		return ret;
+	return ready_gre(ctx, state, behind, in->eth_proto, !CTX_PER_SEGMENT);
 }
 
 /* As ready4_send(), over IPv6. */
@@ -554,8 +639,6 @@ __noinline int ready6_send(ctx_t *ctx, struct cpu_state *state)
 {
 	const struct ready *ready = &state->ready;
 	struct ready_inner in;
-	__be32 first, second;
-	__u8 tos, ecn;
 	__u32 len;
 	int ret;
 
@@ -567,20 +650,7 @@ __noinline int ready6_send(ctx_t *ctx, struct cpu_state *state)
 	ret = ready_read(ctx, ready, len, &in);
 	if (unlikely(ret || ready_version_wrong(&in)))
 		return READY_NOT;
-	/* There may be a limit in the inner packet's options. */
-	if (!ready_is4(&in) &&
-	    unlikely(((const struct ipv6hdr *)in.ip)->nexthdr == WIRE_IPPROTO_DSTOPTS))
-		return READY_NOT;
-	second = in.ttl_proto << 16 | bpf_htons(len + ready->hlen - IPV6_HLEN);
-	if (ready->inherit & READY_TTL)
-		second |= (__u32)ready_ttl(&in) << 24;
-	tos = ready_tos(&in);
-	if (ready->inherit & READY_DSCP && unlikely((tos & ~ECN_MASK) != ready->dscp))
-		return READY_NOT;
-	ecn = tos & ECN_MASK;
-	ecn = ecn == ECN_CE ? ECN_ECT_0 : ecn;
-	first = ready6_first(ctx, ready, &in) | bpf_htonl((__u32)ecn << 20);
-	ret = ready6_write(ctx, state, first | (__u64)second << 32, in.eth_proto);
+	ret = ready6_carry(ctx, state, &in, len, 0);
 	if (unlikely(ret))
 		return ret;
 	return ready_redirect(state, len);

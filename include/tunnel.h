@@ -352,7 +352,15 @@ _Static_assert(sizeof(struct peer_route) == 88, "struct peer_route is part of th
  * What the outer headers of a simple tunnel have in common while the answer beside it is good; see
  * bpf/ready.h.
  */
-enum ready_over { READY_NONE, READY_IPV4, READY_IPV6, READY_FRAME }; /* what is in struct ready */
+/* what is in struct ready */
+enum ready_over {
+	READY_NONE,
+	READY_IPV4,
+	READY_IPV6,
+	READY_FRAME,
+	READY_WRAP_IPV4, /* in FOU or GUE */
+	READY_WRAP_IPV6,
+};
 
 enum ready_fields {
 	READY_GRE = 1 << 0,
@@ -360,6 +368,8 @@ enum ready_fields {
 	READY_CSUM = 1 << 2,
 	READY_SEQ = 1 << 3,
 	READY_LIMIT = 1 << 4, /* IPv6: there is an encapsulation limit */
+	READY_GUE = 1 << 5,
+	READY_WRAP_CSUM = 1 << 6, /* of UDP */
 
 	READY_PER_SEGMENT = READY_CSUM | READY_SEQ,
 };
@@ -373,6 +383,7 @@ enum ready_inherit {
 	READY_FLOW = 1 << 4,       /* IPv6: the label is the flow's */
 	READY_FLOW_INNER = 1 << 5, /* the inner packet's, if it has one */
 	READY_DF_IPV6 = 1 << 6,    /* IPv4: DF around all of IPv6 */
+	READY_TOS_PLAIN = 1 << 7,  /* IPv6: ECN bits are as the rest of the TOS */
 };
 
 /* What depends on the kind of the inner packet. */
