@@ -377,6 +377,45 @@ static __always_inline int direct_payload_pop(ctx_t *ctx, enum family family, vo
 }
 
 /*
+ * The port of ours that was seen last, of one configuration: to find it in the map costs more than
+ * the rest of a wrap. Each CPU has one, and each object its own.
+ */
+struct port_seen {
+	__u32 generation; /* see struct slots */
+	struct port_key key;
+	struct port port;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct port_seen);
+} port_seen SEC(".maps");
+
+/* What struct port has of a port and family, WRAP_NONE: it is none of ours. */
+__noinline __u32 direct_port_find(__be16 number, __u8 family)
+{
+	__u32 zero = 0, generation = *(volatile __u32 *)&slots.generation;
+	struct port_key key = { .port = number, .family = family };
+	struct port_seen *seen = bpf_map_lookup_elem(&port_seen, &zero);
+	const struct port *port;
+
+	if (!seen)
+		return WRAP_NONE;
+	if (likely(seen->generation == generation && seen->key.port == number &&
+		   seen->key.family == family))
+		return seen->port.wrap | seen->port.ip_proto << 8;
+	port = bpf_map_lookup_elem(&ports, &key);
+	if (!port)
+		return WRAP_NONE;
+	seen->generation = generation;
+	seen->key = key;
+	seen->port = *port;
+	return port->wrap | port->ip_proto << 8;
+}
+
+/*
  * What is wrapped in UDP, where that begins behind @hlen bytes and has the rest of the packet and
  * no checksum; of GUE, headers with nothing in them but a protocol. The port may be one of ours.
  */
@@ -384,22 +423,19 @@ static __always_inline int direct_udp_pop(ctx_t *ctx, enum family family, __u32 
 {
 	void *head = ctx_begin(ctx), *ip = head + WIRE_ETH_HLEN;
 	const struct udphdr *udp = ip + hlen;
-	struct port_key key = { .family = family };
-	const struct port *port;
-	__u32 len, gue;
+	__u32 len, gue, port;
 
 	if ((void *)udp + UDP_HLEN + GUE_HLEN + IPV4_HLEN > ctx_end(ctx))
 		return DIRECT_NOT;
-	key.port = udp->dest;
-	port = bpf_map_lookup_elem(&ports, &key);
 	len = family == FAMILY_IPV4
 		      ? bpf_ntohs(((const struct iphdr *)ip)->tot_len)
 		      : bpf_ntohs(((const struct ipv6hdr *)ip)->payload_len) + IPV6_HLEN;
-	if (!port || udp->check || bpf_ntohs(udp->len) + hlen != len)
+	if (udp->check || bpf_ntohs(udp->len) + hlen != len)
 		return DIRECT_NOT;
-	if (port->wrap == WRAP_FOU)
-		return direct_payload_pop(ctx, family, head, hlen + UDP_HLEN, port->ip_proto);
-	if (port->wrap != WRAP_GUE)
+	port = direct_port_find(udp->dest, family);
+	if ((__u8)port == WRAP_FOU)
+		return direct_payload_pop(ctx, family, head, hlen + UDP_HLEN, port >> 8);
+	if ((__u8)port != WRAP_GUE)
 		return DIRECT_NOT;
 	gue = bpf_ntohl(*(const __be32 *)(udp + 1));
 	if (gue & ~0xff0000u)

@@ -56,6 +56,20 @@ for MODE in MODES:
     test("decap/mode_" + MODE)(lambda scene, mode=MODE: every_option(scene, mode))
 
 
+@test("decap/port_changes")
+def port_changes(scene):
+    """What a port says counts for its family, and until a command changes it. The last set has another
+    one that looks like it (see struct config)."""
+    ends = {4: ModeTunnel("four", REMOTES[0], LOCAL, mode="ipip"),
+            6: ModeTunnel("six", REMOTES6[0], LOCAL6, mode="ipip6")}
+    for ports in ([(4, 5555, "gue"), (6, 5555, 4)], [(4, 5555, 4), (6, 5555, "gue")],
+                  [(4, 5555, "gue"), (6, 5555, "gue")], [(4, 5555 + 64, 4), (6, 5555 + 64, 4)]):
+        run = Arrivals(scene, ends.values(), ports)
+        for family in (4, 6) * 3:
+            run.arrive(from_remote(ends[family], "4", ip(100), "gue"), family)
+        run.finish()
+
+
 @test("decap/ecn_families")
 def ecn_families(scene):
     """RFC 6040 with every mix of families, under every TOS."""
