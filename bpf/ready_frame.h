@@ -118,17 +118,15 @@ static __always_inline int ready_frame_write(ctx_t *ctx, const struct cpu_state 
 	const struct ready *ready = &state->ready;
 	void *to = ctx_begin(ctx), *inner = to + (ready->hlen & 0x7f);
 	__u64 *word = to + READY_FRAME_AT;
-	__u64 eth;
-	__u32 more;
-	__be16 eth_proto;
+	__u64 eth, more;
 
 	/* The frame's own header was there to be read, and an IP header behind it. */
 	if (unlikely((void *)(word + READY_FRAME_WORDS) > ctx_end(ctx) ||
 		     inner + WIRE_ETH_HLEN > ctx_end(ctx)))
 		return REFUSE(push_failed);
+	/* Fourteen bytes, of which two twice. */
 	eth = *(__u64 *)to;
-	more = *(__u32 *)(to + 8);
-	eth_proto = *(__be16 *)(to + 12);
+	more = *(__u64 *)(to + WIRE_ETH_HLEN - 8);
 	/* The last word may reach into the header that comes behind, which is written after it. */
 	word[0] = rest->words[0];
 	if (rest->count > 1)
@@ -136,8 +134,7 @@ static __always_inline int ready_frame_write(ctx_t *ctx, const struct cpu_state 
 	if (rest->count > 2)
 		word[2] = rest->words[2];
 	*(__u64 *)inner = eth;
-	*(__u32 *)(inner + 8) = more;
-	*(__be16 *)(inner + 12) = eth_proto;
+	*(__u64 *)(inner + WIRE_ETH_HLEN - 8) = more;
 	ready_ethernet(to, &state->route);
 	*(__u64 *)(to + 14) = head;
 	*(__u32 *)(to + 22) = third;
@@ -148,7 +145,7 @@ static __always_inline int ready_frame_write(ctx_t *ctx, const struct cpu_state 
 /* Carry a frame. Returns the hook's verdict, a refusal, or READY_NOT. */
 __noinline int ready_frame_send(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state)
 {
-	struct ready_rest rest = {};
+	struct ready_rest rest; /* as many words as are there are written, and read */
 	const struct ready *ready;
 	struct ready_inner in;
 	__u32 len, third;
