@@ -478,12 +478,12 @@ check "detached under traffic" detach_under_traffic
 check "fails closed" fails_closed
 whole check "changed hardware address" address_changed
 check "jumbo frames" jumbo
-check "frames of every tunnel" taps_forms
+shared check "frames of every tunnel" taps_forms
 whole check "frames, generic and at tc" taps_elsewhere
-check "frames, merged" taps_merged
-check "frames, bridged" bridged
-check "frames, fails closed" taps_closed
-check "frames, learning" taps_learn
+shared check "frames, merged" taps_merged
+shared check "frames, bridged" bridged
+shared check "frames, fails closed" taps_closed
+shared check "frames, learning" taps_learn
 setup generic
 check "generic: tcp" tcp a 172.16.0.6 b 172.16.0.8 32
 whole check "generic: udp" udp a 172.16.0.6 b 172.16.0.8 100 1000
