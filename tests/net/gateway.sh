@@ -205,12 +205,12 @@ whole check "counters" exact
 check "hops" hops
 whole check "too big" too_big
 whole check "unknown neighbours" neighbours
-check "routes that change" routes_change
-check "relay" relay
+shared check "routes that change" routes_change
+shared check "relay" relay
 whole check "one side only" one_side
 whole check "without forwarding" refused_without_forwarding
 check "checksums to be filled in" partial
 whole check "plain traffic" tcp a 10.0.1.5 r 10.0.1.1 2
-check "by VLAN devices" tagged
+shared check "by VLAN devices" tagged
 
 finish

@@ -473,11 +473,11 @@ whole check "ping of 8000 bytes" pings a 172.16.0.8 -s 8000
 check "counters" counted
 check "a packet socket that holds them" held
 whole check "what is not the tunnel's" foreign
-check "every form" forms
+shared check "every form" forms
 check "detached under traffic" detach_under_traffic
 check "fails closed" fails_closed
 whole check "changed hardware address" address_changed
-check "jumbo frames" jumbo
+shared check "jumbo frames" jumbo
 shared check "frames of every tunnel" taps_forms
 whole check "frames, generic and at tc" taps_elsewhere
 shared check "frames, merged" taps_merged
