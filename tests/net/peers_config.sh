@@ -235,11 +235,17 @@ gone()
 	[ -d "$dir" ] || die "no state"
 	hosts_drop
 	host other
-	run xt other attach lo 2>/dev/null || {
-		run ip -n "$(ns other)" link add eth0 type veth peer name eth1
-		run xt other attach eth0
-	}
-	[ ! -e "$dir" ] || die "$dir is still there: $(ls "$dir" | tr '\n' ' ')"
+	run ip -n "$(ns other)" link add eth0 type veth peer name eth1
+	# The kernel takes its time with a namespace: some command after that clears up.
+	wait_for 15 "the state of the namespace to be collected" collected "$dir"
+}
+
+# collected DIR - a command that writes has found DIR without a namespace
+collected()
+{
+	run xt other attach eth0
+	run xt other detach eth0
+	[ ! -d "$1" ]
 }
 
 check "a load that is killed" killed
