@@ -188,8 +188,12 @@ address6()
 	wait_for 15 "the route to $3" eval "[ -n \"\$($route)\" ]"
 }
 
-mac() { ip -n "$(ns "$1")" -j link show "$2" | jq -r '.[0].address'; }
-mtu() { ip -n "$(ns "$1")" -j link show "$2" | jq -r '.[0].mtu'; }
+# json_first NAME TEXT - the first value of this name in JSON, if there is one: a number or what is in quotes.
+# jq needs a third of a second to start on an emulated processor: it is for what is not that simple.
+json_first() { [[ $2 =~ \"$1\":\"?([^],\"}]+) ]] && echo "${BASH_REMATCH[1]}"; }
+
+mac() { json_first address "$(ip -n "$(ns "$1")" -j link show "$2")"; }
+mtu() { json_first mtu "$(ip -n "$(ns "$1")" -j link show "$2")"; }
 forwarding() { run on "$1" sysctl -qw net.ipv4.ip_forward=1; }
 
 # devices HOST - their names, one per line; without those that the kernel's own drivers, once loaded, put
@@ -277,15 +281,33 @@ tcp() { traffic tcp "$(ns "$1")" "$2" "$(ns "$3")" "$4" "$(quick "${5:-16}" 2)";
 # udp HOST ADDRESS HOST ADDRESS COUNT SIZE - every datagram arrives as it was sent
 udp() { traffic udp "$(ns "$1")" "$2" "$(ns "$3")" "$4" "$5" "$6"; }
 
-# counter HOST TUNNEL NAME - a counter by its JSON name; a drop as drops.REASON
-counter()
+# stat_of NAME TEXT - a counter in what `-j -s ... show` said of one thing, by its JSON name; a drop as
+# drops.REASON, 0 where none is told
+stat_of()
 {
-	xt "$1" -j -s tunnel show "$2" |
-		jq -r --arg path "$3" '.[0].stats | getpath($path | split(".")) // 0'
+	local stats=${2#*\"stats\":} drops
+
+	drops=${stats#*\"drops\":}
+	case $1 in
+	drops.*) json_first "${1#drops.}" "${drops%%\}*}" || echo 0 ;;
+	*)       json_first "$1" "$stats" ;;
+	esac
 }
 
+# counter HOST TUNNEL NAME
+counter() { stat_of "$3" "$(xt "$1" -j -s tunnel show "$2")"; }
+
 # drops HOST TUNNEL - all drops together
-drops() { xt "$1" -j -s tunnel show "$2" | jq '[.[0].stats.drops[]] | add // 0'; }
+drops()
+{
+	local said sum=0
+
+	said=$(xt "$1" -j -s tunnel show "$2") || return
+	said=${said#*\"drops\":\{}
+	said=${said%%\}*}
+	for said in ${said//[!0-9]/ }; do sum=$((sum + said)); done
+	echo "$sum"
+}
 
 # capture HOST DEV FILE FILTER [ARGS...] - tcpdump in the background, listening when this returns
 capture()

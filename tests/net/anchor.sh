@@ -52,8 +52,8 @@ ends_and_c()
 carries()
 {
 	ends_and_c "$1"
-	equal "kind of tun1" "$(ip -n "$(ns a)" -j -d link show tun1 | jq -r '.[0].linkinfo.info_kind')" "$1"
-	equal "anchor shown" "$(xt a -j tunnel show tun1 | jq -r '.[0].anchor')" "$1"
+	equal "kind of tun1" "$(json_first info_kind "$(ip -n "$(ns a)" -j -d link show tun1)")" "$1"
+	equal "anchor shown" "$(json_first anchor "$(xt a -j tunnel show tun1)")" "$1"
 	pings a 172.16.0.8
 	pings b 172.16.0.6 -s 8000
 	pings c 172.16.0.8
@@ -77,7 +77,7 @@ follows_mtu()
 		run ip -n "$(ns b)" link set eth0 mtu "$size"
 		tunnel_ends 10.1.1.5 10.1.1.7 anchor "$1"
 		equal "MTU of tun1 over $size" "$(mtu a tun1)" $((size - 20))
-		equal "MTU shown" "$(xt a -j tunnel show tun1 | jq '.[0].mtu')" $((size - 20))
+		equal "MTU shown" "$(json_first mtu "$(xt a -j tunnel show tun1)")" $((size - 20))
 		pings a 172.16.0.8 -M 'do' -s $((size - 48))
 		run xt a tunnel del tun1
 		run xt b tunnel del tun2
@@ -256,7 +256,7 @@ default_kind()
 	tunnel_ends
 	for kind in $anchor_kinds; do
 		kind_exists "$kind" || continue
-		equal "anchor" "$(xt a -j tunnel show tun1 | jq -r '.[0].anchor')" "$kind"
+		equal "anchor" "$(json_first anchor "$(xt a -j tunnel show tun1)")" "$kind"
 		return
 	done
 }
@@ -279,7 +279,7 @@ cut_alone()
 	[ "$(link_counter a tun1 tx)" -ge 100 ] || die "the device cut no packet of a TCP transfer"
 	equal "drops of tun1" "$(drops a tun1)" 0
 	equal "drops of tun2" "$(drops b tun2)" 0
-	kind=$(xt a -j tunnel show tun1 | jq -r '.[0].anchor')
+	kind=$(json_first anchor "$(xt a -j tunnel show tun1)")
 	run xt a tunnel change tun1 anchor "$kind"
 	before=$(link_counter a tun1 tx)
 	pings a 172.16.0.8

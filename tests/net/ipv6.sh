@@ -12,7 +12,7 @@ advertise()
 {
 	local mac
 
-	mac=$(ip -n "$(ns b)" -j link show dev eth0 | jq -r '.[0].address')
+	mac=$(mac b eth0)
 	run on b "$python" - "$mac" <<'PY'
 import sys
 from scapy.layers.inet6 import ICMPv6ND_RA, ICMPv6NDOptPrefixInfo, IPv6

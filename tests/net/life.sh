@@ -23,7 +23,7 @@ survives()
 	equal "tunnels that all ways see" "$("$@" save)" "$(xt a save)"
 	run "$@" tunnel change tun1 ttl 44
 	pings a 172.16.0.8
-	equal "ttl" "$(xt a -j tunnel show tun1 | jq '.[0].ttl')" 44
+	equal "ttl" "$(json_first ttl "$(xt a -j tunnel show tun1)")" 44
 	run "$@" tunnel del tun1
 	equal "tunnels after del" "$(xt a save)" ""
 }

@@ -24,7 +24,7 @@ scene()
 	run ip -n "$(ns c)" link set tap up
 }
 
-stat() { xt a -j -s mirror show "$1" | jq -r --arg path "$2" '.[0].stats | getpath($path | split(".")) // 0'; }
+stat() { stat_of "$2" "$(xt a -j -s mirror show "$1")"; }
 
 # What users do all the time goes on, with all of it copied.
 traffic_goes_on()

@@ -9,7 +9,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 sockets() { run "$python" "$lib_dir/net/xdp.py" "$@"; }
-ifindex_of() { ip -n "$(ns "$1")" -j link show "$2" | jq '.[0].ifindex'; }
+ifindex_of() { json_first ifindex "$(ip -n "$(ns "$1")" -j link show "$2")"; }
 
 # setup [MODE] - tunnel ends, and XDP on both sides
 setup()
@@ -162,7 +162,7 @@ jumbo()
 	tunnel_ends
 	run xt b attach eth0 xdp
 	equal "MTU" "$(mtu b tun2)" 8980
-	equal "frags" "$(xt b -j dev show eth0 | jq '.[0].frags')" true
+	equal "frags" "$(json_first frags "$(xt b -j dev show eth0)")" true
 	pings a 172.16.0.8 -M "do" -s 8952
 	tcp a 172.16.0.6 b 172.16.0.8
 	equal "drops" "$(drops b tun2)" 0
@@ -181,11 +181,11 @@ saved()
 	equal "save after restore" "$(xt b save)" "$(cat "$tmp/save")"
 	sed 's/^attach eth0 xdp$/attach eth0 xdp generic/' "$tmp/save" >"$tmp/other"
 	run xt b restore "$tmp/other"
-	equal "mode" "$(xt b -j dev show eth0 | jq -r '.[0].xdp')" generic
+	equal "mode" "$(json_first xdp "$(xt b -j dev show eth0)")" generic
 	holds "the kernel's word" "$(ip -n "$(ns b)" link show eth0)" xdpgeneric
 	sed '/^attach/d' "$tmp/save" >"$tmp/none"
 	run xt b restore "$tmp/none"
-	equal "mode" "$(xt b -j dev show eth0 | jq -r '.[0].xdp')" null
+	equal "mode" "$(json_first xdp "$(xt b -j dev show eth0)")" null
 	equal "programs at XDP" "$(hooks b | grep -c xdp)" 0
 	equal "pins for XDP" "$(ls "$(pin_dir b)" | grep -cE '^(xdp|xdp_frags|handoff-.*|xdp-.*)$')" 0
 }
@@ -442,7 +442,7 @@ beside()
 	fi
 	refuses b "by the driver; \`xdp native\` joins it" attach eth0 xdp generic
 	run xt b attach eth0 xdp
-	equal "joined" "$(xt b -j dev show eth0 | jq '.[0].joined')" true
+	equal "joined" "$(json_first joined "$(xt b -j dev show eth0)")" true
 	popped
 	# The filter comes first, and still decides.
 	filter ip -m src 10.1.1.5
