@@ -248,7 +248,7 @@ pings()
 {
 	local said
 
-	said=$(on "$1" ping -q -n -c 3 -i 0.02 -W 2 "${@:2}" 2>&1) && [[ $said == *" 0% packet loss"* ]] ||
+	said=$(on "$1" ping -q -n -c 3 -i 0.02 -W 5 "${@:2}" 2>&1) && [[ $said == *" 0% packet loss"* ]] ||
 		die "ping ${*:2}: $said"
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "counts.h"
 #include "expression.h"
 #include "mirror_attach.h"
 #include "mirror_program.h"

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "counts.h"
 #include "mirrors.h"
 #include "output_sessions.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tunnels.h"
+#include "counts.h"
 
 struct row {
 	struct session_key key;

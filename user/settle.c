@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "attach.h"
+#include "counts.h"
 #include "fdb.h"
 #include "peers_apply.h"
 #include "slots.h"

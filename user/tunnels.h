@@ -38,6 +38,8 @@ void elements_free(struct elements *elements);
 
 /* All elements of the hash map behind @fd. */
 int map_elements(int fd, size_t key_size, size_t value_size, struct elements *out);
+/* Absent is fine. */
+int map_delete(int fd, const void *key);
 
 /* Keys __u32 (port), values struct tunnel. */
 int tunnels_read(const struct maps *maps, struct elements *out);
@@ -59,9 +61,6 @@ void tunnel_slots_unmap(struct tunnel *slots);
 /* What programs remembered of another configuration is of no use any more. */
 int generation_next(const struct maps *maps);
 
-/* Make id @id ready for a new tunnel: nothing counted, nothing learned. -E2BIG: ids end before. */
-int counters_clear(const struct maps *maps, __u32 id);
-
 /* Keys struct endpoint4_key or struct endpoint6_key, by @family; values struct endpoint. */
 int endpoints_read(const struct maps *maps, enum family family, struct elements *out);
 int endpoints_put(const struct maps *maps, enum family family, const void *key,
@@ -80,8 +79,8 @@ int ports_delete(const struct maps *maps, const struct port_key *key);
 
 /*
  * Peer tables (peer_table.h) of tunnels, for inner addresses of one kind: INNER_IPV4, INNER_IPV6,
- * or INNER_ETHERNET for MACs. Make one from a list, as a map that nobody uses yet; give it to tunnel @id, or take
- * what that has; delete it, absent is fine.
+ * or INNER_ETHERNET for MACs. Make one from a list, as a map that nobody uses yet; give it to
+ * tunnel @id, or take what that has; delete it, absent is fine.
  */
 int peer_table_make(struct peers *peers, enum inner inner, enum family outer, int *fd);
 int peer_table_put(const struct maps *maps, enum inner inner, __u32 id, int fd);
@@ -113,30 +112,13 @@ int mirrors_read(const struct maps *maps, struct elements *out);
 int mirrors_get(const struct maps *maps, __u32 id, struct mirror *mirror);
 int mirrors_put(const struct maps *maps, __u32 id, const struct mirror *mirror);
 int mirrors_delete(const struct maps *maps, __u32 id);
-
-/* Counters of mirror @id: summed over all CPUs, and set to zero. */
-int mirror_counters_read(const struct maps *maps, __u32 id, struct mirror_counters *sum);
-int mirror_counters_clear(const struct maps *maps, __u32 id);
+/* Frames that passed mirrors in a hurry, MIRROR_ROWS rows of them, as the programs see them; NULL
+ * when they cannot be mapped. */
+struct mirror_passed *mirror_passed_map(const struct maps *maps);
+void mirror_passed_unmap(struct mirror_passed *passed);
 
 int config_read(const struct maps *maps, struct config *config);
 int config_write(const struct maps *maps, const struct config *config);
-
-struct counters {
-	__u64 tx_packets, tx_bytes, rx_packets, rx_bytes;
-	__u64 drops[DROP_MAX];
-};
-
-/* Counters of one tunnel summed over all CPUs. */
-int counters_read(const struct maps *maps, __u32 id, struct counters *sum);
-
-/* Those of one tunnel: keys struct session_key, values struct session. */
-int sessions_read(const struct maps *maps, __u32 id, struct elements *out);
-/* Forget those of one tunnel. */
-int sessions_forget(const struct maps *maps, __u32 id);
-
-/* Reported path MTU of a tunnel to @remote, 0: none, or too old; and forget all of a tunnel. */
-__u32 path_mtu_read(const struct maps *maps, __u32 id, const union address *remote);
-int path_mtu_forget(const struct maps *maps, __u32 id);
 
 /* Make the canary sing for this namespace, and ask whether the one behind @fd still does. */
 int canary_set(const struct maps *maps);
