@@ -464,7 +464,7 @@ static __always_inline bool direct_port(__u64 ports, const struct udphdr *udp)
 	return ports >> (bpf_ntohs(udp->dest) & 63) & 1;
 }
 
-/* A UDP packet over IPv4, up to its port. */
+/* A UDP packet over IPv4, up to its port. To most ports it is nobody's here. */
 static __always_inline int direct4_wrap(ctx_t *ctx, const struct udphdr *udp)
 {
 	const struct config *cfg;
@@ -473,7 +473,7 @@ static __always_inline int direct4_wrap(ctx_t *ctx, const struct udphdr *udp)
 
 	cfg = bpf_map_lookup_elem(&config, &zero);
 	if (likely(!cfg || !direct_port(cfg->ports, udp)))
-		return DIRECT_NOT;
+		return CTX_NEXT;
 	if (direct_port(cfg->frame_ports, udp)) {
 		ret = direct_wrap(ctx);
 		if (likely(ret != DIRECT_NOT))
@@ -490,7 +490,7 @@ static __always_inline int direct6_wrap(ctx_t *ctx, const struct udphdr *udp, bo
 
 	cfg = bpf_map_lookup_elem(&config, &zero);
 	if (likely(!cfg || !direct_port(cfg->ports, udp)))
-		return DIRECT_NOT;
+		return CTX_NEXT;
 	return limit ? direct6_limit_udp(ctx) : direct6_udp(ctx);
 }
 
