@@ -11,7 +11,7 @@
 #define XTUN_READY_FRAME_H
 
 #include "erspan.h"
-#include "ready.h"
+#include "ready6.h"
 
 enum { READY_FRAME_AT = WIRE_ETH_HLEN + IPV4_HLEN, READY_FRAME_WORDS = 3 };
 

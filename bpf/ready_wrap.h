@@ -7,7 +7,7 @@
 #ifndef XTUN_READY_WRAP_H
 #define XTUN_READY_WRAP_H
 
-#include "ready.h"
+#include "ready6.h"
 
 /* Whether that is what @state is prepared for. */
 static __always_inline bool ready_wrapped(const struct cpu_state *state)
