@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A and X live in registers, the scratch memory M[] on the stack; arithmetic and comparisons have
- * 32 bits, as classic BPF does. Loads look at the linear part of the packet, and ask the kernel for
- * bytes behind it; a load beyond the frame ends the filter without a match. The instructions that
- * would do this in one (BPF_ABS, BPF_IND) end the whole program when they fail, and with it the
- * chain of programs at the hook.
+ * 32 bits, as classic BPF does. For loads see filter_load.c.
  *
  * The kernel keeps a VLAN tag beside the packet, while the expression looks for it behind the MAC
  * addresses. So there are two bodies: one for frames without a tag, and one for frames with, whose
@@ -19,290 +16,10 @@
 #include "filter.h"
 
 #include <errno.h>
-#include <linux/bpf.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CTX = BPF_REG_6, A = BPF_REG_7, X = BPF_REG_8, DATA = BPF_REG_9 };
-
-/* Where things are on the stack, below the frame pointer. */
-enum {
-	STACK_M = -4 * BPF_MEMWORDS,
-	STACK_TAG = STACK_M - 4,     /* the VLAN tag as it is on the wire, host byte order */
-	STACK_BYTES = STACK_TAG - 4, /* what the kernel copied */
-};
-
-/* The tag is these bytes of the frame. */
-enum { TAG_BEGIN = 12, TAG_END = 16, TAG_LEN = TAG_END - TAG_BEGIN };
-
-enum {
-	OFFSET_MAX = 0xffff,  /* no frame is longer */
-	PER_INSN = 96,        /* at most so many instructions for one, a load that crosses a tag */
-	AROUND = 64,          /* and what stands around the bodies */
-	QUICK_REACH = 0x7fff, /* of the offset in an instruction */
-	QUICK_LEAST = 34,     /* Ethernet and IPv4 headers: what is shorter is rare, and not worth a
-				 second look at the length */
-};
-
-/* What jumps lead to, besides the classic instructions of the same body. */
-enum { NO_MATCH = -1, TAGGED = -2, ASK = -3, NOWHERE = -4 };
-
-/* Registers of the quick beginning only: END is the end of the linear part, SPARE is free. */
-enum { END = BPF_REG_3, SPARE = BPF_REG_5 };
-
-/* What the others are there; the rest stays what it is. */
-static const __u8 quick_register[] = {
-	[BPF_REG_0] = BPF_REG_0, [BPF_REG_1] = BPF_REG_1, [END] = END,
-	[SPARE] = SPARE,         [CTX] = BPF_REG_1,       [A] = BPF_REG_0,
-	[X] = BPF_REG_4,         [DATA] = BPF_REG_2,      [BPF_REG_10] = BPF_REG_10,
-};
-
-struct translation {
-	const struct sock_filter *classic;
-	size_t classic_count;
-	struct bpf_insn *insns;
-	int *targets;   /* of each instruction, NOWHERE: it is no jump, or knows where to */
-	size_t *starts; /* of each classic instruction of the body at work */
-	size_t count;
-	bool tagged; /* which body is at work */
-	bool quick;
-	size_t at;    /* the classic instruction at work */
-	__u32 *known; /* quick: before each, bytes of the frame that are known to be there */
-	const char *why;
-};
-
-static size_t emit(struct translation *t, __u8 code, __u8 dst, __u8 src, __s16 off, __s32 imm)
-{
-	t->targets[t->count] = NOWHERE;
-	if (t->quick) {
-		dst = quick_register[dst];
-		src = quick_register[src];
-	}
-	t->insns[t->count] = (struct bpf_insn){
-		.code = code, .dst_reg = dst, .src_reg = src, .off = off, .imm = imm
-	};
-	return t->count++;
-}
-
-static void mov(struct translation *t, __u8 dst, __u8 src)
-{
-	emit(t, BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0);
-}
-
-static void add(struct translation *t, __u8 dst, __s32 imm)
-{
-	emit(t, BPF_ALU64 | BPF_ADD | BPF_K, dst, 0, 0, imm);
-}
-
-static void mov32(struct translation *t, __u8 dst, __u32 imm)
-{
-	emit(t, BPF_ALU | BPF_MOV | BPF_K, dst, 0, 0, imm);
-}
-
-static void alu32(struct translation *t, __u8 op, __u8 dst, __u32 imm)
-{
-	emit(t, BPF_ALU | op | BPF_K, dst, 0, 0, imm);
-}
-
-static void ctx_field(struct translation *t, __u8 dst, size_t offset)
-{
-	emit(t, BPF_LDX | BPF_MEM | BPF_W, dst, CTX, offset, 0);
-}
-
-/* A jump to @target, known when everything is written. */
-static void jump(struct translation *t, int target)
-{
-	t->targets[emit(t, BPF_JMP | BPF_JA, 0, 0, 0, 0)] = target;
-}
-
-static void jump_if(struct translation *t, __u8 op, __u8 dst, __u32 imm, int target)
-{
-	t->targets[emit(t, BPF_JMP32 | op | BPF_K, dst, 0, 0, imm)] = target;
-}
-
-/* The jump at @from leads here. */
-static void land(struct translation *t, size_t from)
-{
-	t->insns[from].off = t->count - from - 1;
-}
-
-static int size_of(__u16 code)
-{
-	return BPF_SIZE(code) == BPF_W ? 4 : BPF_SIZE(code) == BPF_H ? 2 : 1;
-}
-
-static void to_host(struct translation *t, __u8 dst, int size)
-{
-	if (size > 1)
-		emit(t, BPF_ALU | BPF_END | BPF_TO_BE, dst, 0, 0, size * 8);
-}
-
-/* Load @size bytes of the packet at register 0, which is at most OFFSET_MAX. */
-static void load_packet(struct translation *t, __u8 dst, __u8 size_code)
-{
-	int size = size_of(size_code);
-	size_t slow, done;
-
-	mov(t, BPF_REG_1, DATA);
-	emit(t, BPF_ALU64 | BPF_ADD | BPF_X, BPF_REG_1, BPF_REG_0, 0, 0);
-	mov(t, BPF_REG_3, BPF_REG_1);
-	add(t, BPF_REG_3, size);
-	ctx_field(t, BPF_REG_2, offsetof(struct __sk_buff, data_end));
-	slow = emit(t, BPF_JMP | BPF_JGT | BPF_X, BPF_REG_3, BPF_REG_2, 0, 0);
-	emit(t, BPF_LDX | BPF_MEM | size_code, dst, BPF_REG_1, 0, 0);
-	done = emit(t, BPF_JMP | BPF_JA, 0, 0, 0, 0);
-	land(t, slow);
-	mov(t, BPF_REG_1, CTX);
-	mov(t, BPF_REG_2, BPF_REG_0);
-	mov(t, BPF_REG_3, BPF_REG_10);
-	add(t, BPF_REG_3, STACK_BYTES);
-	mov32(t, BPF_REG_4, size);
-	emit(t, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_skb_load_bytes);
-	jump_if(t, BPF_JNE, BPF_REG_0, 0, NO_MATCH);
-	emit(t, BPF_LDX | BPF_MEM | size_code, dst, BPF_REG_10, STACK_BYTES, 0);
-	land(t, done);
-	to_host(t, dst, size);
-}
-
-/* The same at a constant offset. */
-static void load_packet_at(struct translation *t, __u8 dst, __u8 size_code, __u32 at)
-{
-	mov32(t, BPF_REG_0, at);
-	load_packet(t, dst, size_code);
-}
-
-/* Bytes of the tag, from @at to @at + @size of the frame. */
-static void load_tag(struct translation *t, __u8 dst, int size, __u32 at)
-{
-	emit(t, BPF_LDX | BPF_MEM | BPF_W, dst, BPF_REG_10, STACK_TAG, 0);
-	if (TAG_END - at - size)
-		alu32(t, BPF_RSH, dst, 8 * (TAG_END - at - size));
-	if (size < TAG_LEN)
-		alu32(t, BPF_AND, dst, (1u << 8 * size) - 1);
-}
-
-/* Register 0, an offset in the frame, points to a byte: load that. */
-static void load_tagged_byte(struct translation *t, __u8 dst)
-{
-	size_t before, behind, tag;
-
-	before = emit(t, BPF_JMP | BPF_JLT | BPF_K, BPF_REG_0, 0, 0, TAG_BEGIN);
-	behind = emit(t, BPF_JMP | BPF_JGE | BPF_K, BPF_REG_0, 0, 0, TAG_END);
-	emit(t, BPF_LDX | BPF_MEM | BPF_W, dst, BPF_REG_10, STACK_TAG, 0);
-	mov32(t, BPF_REG_1, TAG_END - 1);
-	emit(t, BPF_ALU | BPF_SUB | BPF_X, BPF_REG_1, BPF_REG_0, 0, 0);
-	alu32(t, BPF_LSH, BPF_REG_1, 3);
-	emit(t, BPF_ALU | BPF_RSH | BPF_X, dst, BPF_REG_1, 0, 0);
-	alu32(t, BPF_AND, dst, 0xff);
-	tag = emit(t, BPF_JMP | BPF_JA, 0, 0, 0, 0);
-	land(t, behind);
-	add(t, BPF_REG_0, -TAG_LEN);
-	land(t, before);
-	load_packet(t, dst, BPF_B);
-	land(t, tag);
-}
-
-/* Register 0 = X + @k, or end without a match where that is beyond every frame. */
-static void offset_of_x(struct translation *t, __u32 k)
-{
-	jump_if(t, BPF_JGT, X, OFFSET_MAX, NO_MATCH);
-	emit(t, BPF_ALU | BPF_MOV | BPF_X, BPF_REG_0, X, 0, 0);
-	alu32(t, BPF_ADD, BPF_REG_0, k);
-	t->targets[emit(t, BPF_JMP | BPF_JGT | BPF_K, BPF_REG_0, 0, 0, OFFSET_MAX)] = NO_MATCH;
-}
-
-/* Byte by byte: for the few loads of a tagged frame that may be on both sides of an end of the tag.
- */
-static void load_bytes(struct translation *t, int size, bool indirect, __u32 k)
-{
-	int i;
-
-	for (i = 0; i < size; i++) {
-		__u8 dst = i ? BPF_REG_5 : A;
-
-		/* A helper may be called in between: what was loaded is kept in A. */
-		if (indirect)
-			offset_of_x(t, k + i);
-		else
-			mov32(t, BPF_REG_0, k + i);
-		load_tagged_byte(t, dst);
-		if (!i)
-			continue;
-		alu32(t, BPF_LSH, A, 8);
-		emit(t, BPF_ALU | BPF_OR | BPF_X, A, BPF_REG_5, 0, 0);
-	}
-}
-
-/* Leave frames to the whole filter where register @dst is greater than @src. */
-static void quick_within(struct translation *t, __u8 dst, __u8 src)
-{
-	t->targets[emit(t, BPF_JMP | BPF_JGT | BPF_X, dst, src, 0, 0)] = ASK;
-}
-
-/* load() of the quick beginning. */
-static void quick_load(struct translation *t, const struct sock_filter *insn, __u8 dst)
-{
-	int size = size_of(insn->code);
-	__u32 end = insn->k + size;
-	__u8 from = DATA;
-
-	if (end > QUICK_REACH) {
-		/* Not a plain jump: what follows has to be reachable. */
-		mov32(t, dst, 0);
-		jump_if(t, BPF_JEQ, dst, 0, ASK);
-		return;
-	}
-	if (BPF_MODE(insn->code) == BPF_IND) {
-		from = SPARE;
-		emit(t, BPF_ALU | BPF_MOV | BPF_X, from, X, 0, 0);
-		t->targets[emit(t, BPF_JMP | BPF_JGT | BPF_K, from, 0, 0, OFFSET_MAX - end)] = ASK;
-		emit(t, BPF_ALU64 | BPF_ADD | BPF_X, from, DATA, 0, 0);
-		mov(t, dst, from);
-		add(t, dst, end);
-		quick_within(t, dst, END);
-	} else if (t->known[t->at] < end) {
-		t->known[t->at] = end < QUICK_LEAST ? QUICK_LEAST : end;
-		mov(t, SPARE, DATA);
-		add(t, SPARE, t->known[t->at]);
-		quick_within(t, SPARE, END);
-	}
-	emit(t, BPF_LDX | BPF_MEM | BPF_SIZE(insn->code), dst, from, insn->k, 0);
-	to_host(t, dst, size);
-}
-
-static void load(struct translation *t, const struct sock_filter *insn, __u8 dst)
-{
-	bool indirect = BPF_MODE(insn->code) == BPF_IND;
-	int size = size_of(insn->code);
-	__u32 k = insn->k;
-
-	if (k > OFFSET_MAX - 4) {
-		/* Not a plain jump: what follows has to be reachable. */
-		mov32(t, dst, 0);
-		jump_if(t, BPF_JEQ, dst, 0, NO_MATCH);
-		return;
-	}
-	if (t->quick) {
-		quick_load(t, insn, dst);
-		return;
-	}
-	if (t->tagged && k < TAG_END && (indirect || k + size > TAG_BEGIN)) {
-		if (indirect || k < TAG_BEGIN || k + size > TAG_END)
-			load_bytes(t, size, indirect, k);
-		else
-			load_tag(t, dst, size, k);
-		return;
-	}
-	if (t->tagged && k >= TAG_END)
-		k -= TAG_LEN;
-	if (!indirect) {
-		load_packet_at(t, dst, BPF_SIZE(insn->code), k);
-		return;
-	}
-	offset_of_x(t, k);
-	load_packet(t, dst, BPF_SIZE(insn->code));
-}
+#include "filter_code.h"
 
 /* LD and LDX: into @dst, from the frame, a constant, the scratch memory, or the frame's length. */
 static int translate_load(struct translation *t, const struct sock_filter *insn, __u8 dst)
@@ -325,12 +42,13 @@ static int translate_load(struct translation *t, const struct sock_filter *insn,
 	case BPF_IND:
 		if (dst != A)
 			break;
-		load(t, insn, dst);
+		filter_load(t, insn, dst);
 		return 0;
 	case BPF_MSH:
 		if (dst != X)
 			break;
-		load(t, &(struct sock_filter){ BPF_LD | BPF_B | BPF_ABS, 0, 0, insn->k }, dst);
+		filter_load(t, &(struct sock_filter){ BPF_LD | BPF_B | BPF_ABS, 0, 0, insn->k },
+			    dst);
 		alu32(t, BPF_AND, dst, 0xf);
 		alu32(t, BPF_LSH, dst, 2);
 		return 0;
