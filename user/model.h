@@ -136,6 +136,15 @@ int model_port_del(struct model *model, const struct port_key *key, struct error
 
 /* Where a tunnel with a wrap of its own mode receives. */
 struct port_key spec_port(const struct tunnel_spec *spec);
+/*
+ * Refuse what @spec, of VXLAN or GENEVE, cannot have for others than @self: one port receives one
+ * kind of packet, and one number at it is one tunnel's; in GENEVE also of one remote.
+ */
+int model_port_free(const struct model *model, const struct tunnel_spec *spec,
+		    const struct tunnel_entry *self, struct error *err);
+
+/* What the kernel has; in model_ports.c, as all of these. */
+int model_read_ports(const struct state *state, struct model *model, struct error *err);
 
 /* Write what `xtun attach` reads behind the name of a device: ` xdp generic`, or nothing. */
 void device_print(__u32 flags, const struct cpu_list *spread, FILE *out);
