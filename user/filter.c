@@ -21,6 +21,11 @@
 
 #include "filter_code.h"
 
+enum {
+	PER_INSN = 96, /* at most so many instructions for one, a load that crosses a tag */
+	AROUND = 64,   /* and what stands around the bodies */
+};
+
 /* LD and LDX: into @dst, from the frame, a constant, the scratch memory, or the frame's length. */
 static int translate_load(struct translation *t, const struct sock_filter *insn, __u8 dst)
 {

@@ -25,8 +25,6 @@ enum { TAG_BEGIN = 12, TAG_END = 16, TAG_LEN = TAG_END - TAG_BEGIN };
 
 enum {
 	OFFSET_MAX = 0xffff,  /* no frame is longer */
-	PER_INSN = 96,        /* at most so many instructions for one, a load that crosses a tag */
-	AROUND = 64,          /* and what stands around the bodies */
 	QUICK_REACH = 0x7fff, /* of the offset in an instruction */
 	QUICK_LEAST = 34,     /* Ethernet and IPv4 headers: what is shorter is rare, and not worth a
 				 second look at the length */

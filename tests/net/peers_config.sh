@@ -243,9 +243,7 @@ gone()
 # collected DIR - a command that writes has found DIR without a namespace
 collected()
 {
-	run xt other attach eth0
-	run xt other detach eth0
-	[ ! -d "$1" ]
+	xt other attach eth0 && xt other detach eth0 && [ ! -d "$1" ]
 }
 
 check "a load that is killed" killed

@@ -13,8 +13,8 @@
 gauge=$top/build/bench/gauge
 packets=${XTUN_UPGRADE_PACKETS:-$(quick 200000 2000)}
 swaps=${XTUN_UPGRADE_SWAPS:-$(quick 4 1)}
-# Of one run of the generator, which sends until all is done. Where softirqs may be left to a thread, no
-# more than the 256 that a veth keeps waiting.
+# Of one run of the generator, which sends until all is done. Where softirqs are left to a thread, which a
+# guest's kernel may do at any time, no more than the 256 that a veth keeps waiting.
 each=$(quick $((packets / 4 < 500000 ? packets / 4 : 500000)) 192)
 pins=/sys/fs/bpf/xtun-test-$$
 
@@ -84,6 +84,7 @@ upgraded()
 	frame_make "$tmp/frame"
 	mkdir -p "$pins"
 	run on s "$gauge" drop-tc eth0 "$pins/sink"
+	# Whether they are here.
 	on g "$gauge" send eth0 "$each" "$tmp/frame" >/dev/null
 	[ "$("$gauge" read "$pins/sink")" = "$each" ] || each=192
 	first=$(counter r tun1 rx_packets)
