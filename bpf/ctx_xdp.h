@@ -72,6 +72,17 @@ static __always_inline void *ctx_end(const ctx_t *ctx)
 	return end;
 }
 
+/* The device by which the packet came in. */
+static __always_inline __u32 xdp_ingress(const ctx_t *ctx)
+{
+	__u32 ifindex;
+
+	asm volatile("%0 = *(u32 *)(%1 + %2)"
+		     : "=r"(ifindex)
+		     : "r"(ctx), "i"(__builtin_offsetof(ctx_t, ingress_ifindex)));
+	return ifindex;
+}
+
 /* Most packets have one buffer, which tells without the helper. */
 static __always_inline bool ctx_holds(ctx_t *ctx, __u32 len)
 {
@@ -110,7 +121,7 @@ static __always_inline __be16 ctx_eth_proto(ctx_t *ctx)
 static __always_inline bool xdp_for_us(ctx_t *ctx, const void *head, const void *end,
 				       const struct xdp_device *device)
 {
-	return device && head + WIRE_ETH_HLEN <= end && device->ifindex == ctx->ingress_ifindex &&
+	return device && head + WIRE_ETH_HLEN <= end && device->ifindex == xdp_ingress(ctx) &&
 	       *(const __u32 *)head == *(const __u32 *)device->mac &&
 	       *(const __u16 *)(head + 4) == *(const __u16 *)(device->mac + 4) &&
 	       head + (device->frame_max & XDP_FRAME_MASK) >= end;
@@ -156,9 +167,12 @@ static __always_inline int ctx_redirect(__u32 ifindex, __u32 flags)
 /* Whether packets may be forwarded without the stack; set before the program is loaded. */
 const volatile bool gateway_mode;
 
+/* Where a packet comes from that is to be forwarded: the wire, a tunnel, a frame in a tunnel. */
+enum gateway_from { GATEWAY_WIRE, GATEWAY_TUNNEL, GATEWAY_FRAME };
+
 /* In gateway_flow.h and gateway.h. */
 __noinline int gateway_flow(ctx_t *ctx, __u32 iif, __be16 eth_proto, bool inner, bool partial);
-__noinline int gateway(ctx_t *ctx, __u32 iif, __be16 eth_proto, bool inner);
+__noinline int gateway(ctx_t *ctx, __u32 iif, __be16 eth_proto, enum gateway_from from);
 
 /* Where metadata begins; behind the packet's first byte where the driver knows none. */
 static __always_inline void *xdp_meta(const ctx_t *ctx)
@@ -175,10 +189,25 @@ static __always_inline void *xdp_meta(const ctx_t *ctx)
  */
 static __always_inline bool xdp_partial(const ctx_t *ctx)
 {
-	__u32 slot = xdp_device_slot(ctx->ingress_ifindex);
+	__u32 slot = xdp_device_slot(xdp_ingress(ctx));
 	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
 
 	return !device || device->flags & XDP_DEVICE_PARTIAL;
+}
+
+/* Forward the packet of @eth_proto that came out of the tunnel of @end. Returns a verdict, or less
+ * than 0: it is the stack's. */
+static __always_inline int xdp_forward(ctx_t *ctx, const struct endpoint *end, __be16 eth_proto,
+				       enum gateway_from from)
+{
+	bool partial = xdp_partial(ctx);
+	/* Not fetched before it is needed: to keep it takes stack. */
+	__u32 iif = *(const volatile __u32 *)&end->rx_ifindex;
+	int verdict = gateway_flow(ctx, iif, eth_proto, true, partial);
+
+	if (unlikely(verdict == CTX_NEXT - 1))
+		verdict = gateway(ctx, end->rx_ifindex, eth_proto, from);
+	return verdict;
 }
 
 /* Begin a note in front of the packet, whose headers are off and whose Ethernet header goes to
@@ -222,9 +251,7 @@ static __always_inline int ctx_arrive(ctx_t *ctx, void *head, const struct endpo
 	/* Who wants to see a tunnel's packets on its device has chosen a pair, whose half this is.
 	 */
 	if (gateway_mode && end->rx_flags) {
-		verdict = gateway_flow(ctx, end->rx_ifindex, eth_proto, true, xdp_partial(ctx));
-		if (unlikely(verdict == CTX_NEXT - 1))
-			verdict = gateway(ctx, end->rx_ifindex, eth_proto, true);
+		verdict = xdp_forward(ctx, end, eth_proto, GATEWAY_TUNNEL);
 		if (likely(verdict >= 0))
 			return verdict;
 	}
@@ -251,14 +278,20 @@ static __always_inline int xdp_note_tags(ctx_t *ctx, const void *eth)
 	return HANDOFF_TAGGED;
 }
 
-/* Likewise for frames, whose destination xtun_handoff() puts back. */
+static __always_inline bool xdp_sent_to(const struct ethhdr *eth, const __u8 *mac)
+{
+	return *(const __u32 *)eth->h_dest == *(const __u32 *)mac &&
+	       *(const __u16 *)(eth->h_dest + 4) == *(const __u16 *)(mac + 4);
+}
+
+/* As ctx_arrive(), for frames, whose destination xtun_handoff() puts back. */
 static __always_inline int ctx_arrive_frame(ctx_t *ctx, const struct endpoint *end, __u32 hlen,
 					    __u32 len)
 {
 	void *head = ctx_begin(ctx);
 	struct handoff *note;
 	struct ethhdr *eth;
-	int tags;
+	int tags, verdict;
 
 	if (unlikely(head + WIRE_ETH_HLEN + hlen > ctx_end(ctx) || xdp_meta(ctx) > head ||
 		     bpf_xdp_get_buff_len(ctx) != len + WIRE_ETH_HLEN))
@@ -266,13 +299,20 @@ static __always_inline int ctx_arrive_frame(ctx_t *ctx, const struct endpoint *e
 	tags = xdp_note_tags(ctx, head + hlen);
 	if (unlikely(tags < 0 || bpf_xdp_adjust_head(ctx, hlen)))
 		return -1;
+	eth = ctx_begin(ctx);
+	if (gateway_mode && !tags && end->rx_flags && (void *)(eth + 1) <= ctx_end(ctx) &&
+	    xdp_sent_to(eth, end->mac)) {
+		verdict = xdp_forward(ctx, end, eth->h_proto, GATEWAY_FRAME);
+		if (likely(verdict >= 0))
+			return verdict;
+		tags = 0; /* again: to keep it takes stack */
+	}
 	note = xdp_note(ctx, end, &eth);
 	if (unlikely(!note))
 		return drop_count(end->id, REFUSE(pop_failed), CTX_DROP);
 	note->flags |= tags;
 	__builtin_memset(note->dest, 0, sizeof(note->dest));
-	if (*(const __u32 *)eth->h_dest != *(const __u32 *)end->mac ||
-	    *(const __u16 *)(eth->h_dest + 4) != *(const __u16 *)(end->mac + 4)) {
+	if (!xdp_sent_to(eth, end->mac)) {
 		note->flags |= HANDOFF_FRAME;
 		__builtin_memcpy(note->dest, eth->h_dest, sizeof(note->dest));
 		__builtin_memcpy(eth->h_dest, end->mac, sizeof(eth->h_dest));

@@ -30,7 +30,7 @@ static __always_inline __u32 endpoint_shapes(enum family family)
 	return cfg ? cfg->shapes[family] : 0;
 }
 
-static __always_inline bool endpoint4_is_local(ctx_t *ctx, __be32 local)
+static __noinline bool endpoint4_is_local(ctx_t *ctx, __be32 local)
 {
 	struct bpf_fib_lookup fib = { .family = ROUTE_AF_INET, .ipv4_dst = local };
 

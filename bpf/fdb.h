@@ -10,8 +10,7 @@
 #ifndef XTUN_FDB_H
 #define XTUN_FDB_H
 
-#include "fdb_learn.h"
-#include "remote.h"
+#include "fdb_find.h"
 
 /*
  * A frame for many is copied, and each copy comes to the tunnel's port once more, with a note
@@ -80,54 +79,24 @@ static __noinline const union address *flood(ctx_t *ctx, const struct tunnel *t,
 	return bpf_map_lookup_elem(table, &key);
 }
 
-/* The remote that was seen to have a MAC, not too long ago. NULL: nobody. */
-static __always_inline const union address *fdb_learned(const struct tunnel *t,
-							const struct fdb_key *key)
-{
-	const struct fdb_entry *entry = bpf_map_lookup_elem(&fdb, key);
-
-	if (!entry)
-		return NULL;
-	if (t->ageing && bpf_ktime_get_coarse_ns() - entry->seen > t->ageing * 1000000000ULL)
-		return NULL;
-	return &entry->remote;
-}
-
 /* Who gets the frame. NULL: nobody. */
 static __noinline const union address *fdb_remote(ctx_t *ctx, const struct tunnel *t)
 {
-	const union address *remote = NULL;
 	struct fdb_key key = { .id = t->id };
+	const union address *remote;
 	struct peer_mac mac = {};
-	void *table = NULL;
-	__u32 id = t->id;
+	void *table;
 
-	if (t->flags & TUNNEL_PEERS_MAC)
-		table = bpf_map_lookup_elem(&peers_mac, &id);
+	table = fdb_table(t);
 	mac.flood = flood_note_take(ctx);
 	if (unlikely(mac.flood))
 		return table ? bpf_map_lookup_elem(table, &mac) : NULL;
 	if (ctx_load_bytes(ctx, 0, key.mac, sizeof(key.mac)))
 		return NULL;
-	/* Nobody's MAC is zero, which in the table is something else. */
-	if (likely(!(key.mac[0] & 1) && mac_given(key.mac))) {
-		__builtin_memcpy(mac.mac, key.mac, sizeof(mac.mac));
-		if (table)
-			remote = bpf_map_lookup_elem(table, &mac);
-		if (!remote)
-			remote = fdb_learned(t, &key);
-	}
+	remote = fdb_known(t, table, &key);
 	if (!remote && table)
 		remote = flood(ctx, t, table);
 	return remote;
-}
-
-/* Where the way to @remote is remembered. NULL never, but for the verifier. */
-static __always_inline struct peer_route *fdb_route(__u32 id, const union address *remote)
-{
-	__u32 slot = remote_slot(id, remote);
-
-	return bpf_map_lookup_elem(&peer_routes, &slot);
 }
 
 /* Find out who gets the frame, and the way there if it is known still, into @cache, which is the
@@ -143,8 +112,7 @@ __noinline int fdb_find(ctx_t *ctx, const struct tunnel *t, struct route_cache *
 	if (!remote)
 		return REFUSE(no_peer);
 	found = fdb_route(t->id, remote);
-	if (likely(found && found->route.jiffies == bpf_jiffies64() && found->id == t->id &&
-		   found->kind == INNER_ETHERNET && address_equal(&found->inner, remote))) {
+	if (likely(found && fdb_route_fresh(found, t->id, remote))) {
 		*cache = found->route;
 		return 0;
 	}
@@ -163,10 +131,8 @@ __noinline int fdb_keep(const struct tunnel *t, const struct route_cache *cache)
 	found = fdb_route(t->id, &cache->remote);
 	if (!found)
 		return 0;
+	fdb_route_begin(found, t->id, &cache->remote);
 	found->route = *cache;
-	found->inner = cache->remote;
-	found->id = t->id;
-	found->kind = INNER_ETHERNET;
 	return 0;
 }
 

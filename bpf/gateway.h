@@ -12,6 +12,7 @@
 #ifndef XTUN_GATEWAY_H
 #define XTUN_GATEWAY_H
 
+#include "fdb_find.h"
 #include "gateway_flow.h"
 #include "outer.h"
 #include "remote.h"
@@ -19,6 +20,7 @@
 /* Of an inner packet, beside struct inner_packet. */
 struct gateway_packet {
 	struct inner_packet in;
+	enum gateway_from from;
 	union address source __attribute__((aligned(8))), dest __attribute__((aligned(8)));
 };
 
@@ -84,9 +86,12 @@ static __always_inline int gateway_read6(ctx_t *ctx, struct gateway_packet *pack
 		       : -1;
 }
 
-/* Ask the kernel where @packet, which came in by @iif, would go if it had @len bytes. */
-static __always_inline long gateway_fib(ctx_t *ctx, const struct gateway_packet *packet, __u32 iif,
-					__u16 len, struct bpf_fib_lookup *fib)
+/* Ask the kernel where @packet, with the addresses @source and @dest, would go if it had @len
+ * bytes: by default if it came in by @iif. */
+static __always_inline long gateway_fib(ctx_t *ctx, const struct gateway_packet *packet,
+					const union address *source, const union address *dest,
+					__u32 iif, __u16 len, __u32 flags,
+					struct bpf_fib_lookup *fib)
 {
 	__u8 tos = packet->in.tos & ~ECN_MASK;
 
@@ -95,15 +100,29 @@ static __always_inline long gateway_fib(ctx_t *ctx, const struct gateway_packet 
 	if (packet->in.kind == INNER_IPV4) {
 		fib->family = ROUTE_AF_INET;
 		fib->tos = tos;
-		fib->ipv4_src = packet->source.v4;
-		fib->ipv4_dst = packet->dest.v4;
+		fib->ipv4_src = source->v4;
+		fib->ipv4_dst = dest->v4;
 	} else {
 		fib->family = ROUTE_AF_INET6;
 		fib->flowinfo = packet->in.flow | bpf_htonl((__u32)tos << 20);
-		__builtin_memcpy(fib->ipv6_src, &packet->source, sizeof(fib->ipv6_src));
-		__builtin_memcpy(fib->ipv6_dst, &packet->dest, sizeof(fib->ipv6_dst));
+		__builtin_memcpy(fib->ipv6_src, source, sizeof(fib->ipv6_src));
+		__builtin_memcpy(fib->ipv6_dst, dest, sizeof(fib->ipv6_dst));
 	}
-	return bpf_fib_lookup(ctx, fib, sizeof(*fib), 0);
+	return bpf_fib_lookup(ctx, fib, sizeof(*fib), flags);
+}
+
+/*
+ * Whether a route leads back to the sender of @packet by @iif. A tunnel's device for frames may be
+ * the port of a bridge, which has to see what comes in there; by such a device goes no route.
+ */
+static __always_inline bool gateway_back(ctx_t *ctx, const struct gateway_packet *packet, __u32 iif,
+					 struct bpf_fib_lookup *fib)
+{
+	long ret = gateway_fib(ctx, packet, &packet->dest, &packet->source, iif, 1,
+			       BPF_FIB_LOOKUP_OUTPUT, fib);
+
+	return (ret == BPF_FIB_LKUP_RET_SUCCESS || ret == BPF_FIB_LKUP_RET_NO_NEIGH) &&
+	       fib->ifindex == iif;
 }
 
 /* Ask the kernel for the way of @packet, which came in by @iif. */
@@ -112,6 +131,7 @@ static __noinline void gateway_ask(ctx_t *ctx, const struct gateway_packet *pack
 {
 	struct bpf_fib_lookup fib = {};
 	__u64 now = bpf_jiffies64();
+	const struct tunnel *t;
 	long ret;
 
 	route->ifindex = 0;
@@ -125,9 +145,11 @@ static __noinline void gateway_ask(ctx_t *ctx, const struct gateway_packet *pack
 	/* Once in a while it is the stack's to send, so that it knows the neighbour is in use. */
 	if (!(now & (GATEWAY_AGAIN - 1)))
 		return;
+	if (packet->from == GATEWAY_FRAME && !gateway_back(ctx, packet, iif, &fib))
+		return;
 	/* With a length of 1 the helper tells the MTU, and with the longest one where it has no
 	 * neighbour. */
-	ret = gateway_fib(ctx, packet, iif, 1, &fib);
+	ret = gateway_fib(ctx, packet, &packet->source, &packet->dest, iif, 1, 0, &fib);
 	if (ret == BPF_FIB_LKUP_RET_SUCCESS) {
 		route->mtu = fib.mtu_result;
 		if (gateway_sends(fib.ifindex, true))
@@ -136,15 +158,18 @@ static __noinline void gateway_ask(ctx_t *ctx, const struct gateway_packet *pack
 		__builtin_memcpy(route->eth, fib.dmac, 6);
 		__builtin_memcpy(route->eth + 6, fib.smac, 6);
 	}
-	/* A tunnel's device has no neighbours, so that the answer may be that one is missing. */
-	if ((ret == BPF_FIB_LKUP_RET_SUCCESS || ret == BPF_FIB_LKUP_RET_NO_NEIGH) &&
-	    port_tunnel(fib.ifindex)) {
-		route->ifindex = fib.ifindex;
-		route->tunnel = 1;
+	/* The device of a tunnel for packets has no neighbours, so that the answer may be that one
+	 * is missing. */
+	if (ret == BPF_FIB_LKUP_RET_SUCCESS || ret == BPF_FIB_LKUP_RET_NO_NEIGH) {
+		t = port_tunnel(fib.ifindex);
+		if (t && (ret == BPF_FIB_LKUP_RET_SUCCESS || !(t->inner & INNER_ETHERNET))) {
+			route->ifindex = fib.ifindex;
+			route->tunnel = 1;
+		}
 	}
 	if (ret != BPF_FIB_LKUP_RET_NO_NEIGH || !route->tunnel)
 		return;
-	ret = gateway_fib(ctx, packet, iif, IPV4_LEN_MAX, &fib);
+	ret = gateway_fib(ctx, packet, &packet->source, &packet->dest, iif, IPV4_LEN_MAX, 0, &fib);
 	if (ret == BPF_FIB_LKUP_RET_FRAG_NEEDED)
 		route->mtu = fib.mtu_result;
 	else
@@ -225,19 +250,66 @@ static __always_inline bool gateway_outer(ctx_t *ctx, const struct tunnel *t,
 	return gateway_sends(route->ifindex, true);
 }
 
-/* Into the tunnel @t, to which @way leads, as encap_packet() does. Returns a verdict, or -1: the
- * stack's. */
+/* Where the way is remembered to who has the hardware address of the next hop behind the tunnel @t.
+ * NULL: it is not one who is known. */
+static __noinline struct route_cache *gateway_fdb(const struct tunnel *t,
+						  const struct gateway_route *way)
+{
+	struct fdb_key key = { .id = t->id };
+	const union address *remote;
+	struct peer_route *found;
+
+	__builtin_memcpy(key.mac, way->eth, sizeof(key.mac));
+	remote = fdb_known(t, fdb_table(t), &key);
+	if (!remote)
+		return NULL;
+	found = fdb_route(t->id, remote);
+	if (found && !fdb_route_fresh(found, t->id, remote))
+		fdb_route_begin(found, t->id, remote);
+	return found ? &found->route : NULL;
+}
+
+/* Where the way to the remote of @t is remembered, to whom @way leads. NULL: the stack's. */
+static __always_inline struct route_cache *gateway_remote(ctx_t *ctx, const struct tunnel *t,
+							  const struct gateway_route *way,
+							  struct cpu_state *state, __u8 kind)
+{
+	if (likely(!(t->flags & TUNNEL_NO_REMOTE)))
+		return &state->route;
+	return t->inner & INNER_ETHERNET ? gateway_fdb(t, way) : remote_find(ctx, t, kind);
+}
+
+/*
+ * Write the header of the frame around a packet of @kind, behind @hlen bytes: from the tunnel's
+ * device to the next hop behind the tunnel. False: there is no room.
+ */
+static __always_inline bool gateway_frame(ctx_t *ctx, const struct gateway_route *way, __u32 hlen,
+					  __u8 kind)
+{
+	struct ethhdr *eth = ctx_at(ctx, hlen, sizeof(*eth));
+
+	if (!eth)
+		return false;
+	__builtin_memcpy(eth, way->eth, sizeof(way->eth));
+	eth->h_proto = kind_eth_proto(kind);
+	return true;
+}
+
+/* Into the tunnel @t, to which @way leads, as encap_packet() and encap_frame() do. Returns a
+ * verdict, or -1: the stack's. */
 static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
 					 struct gateway_route *way, struct gateway_packet *packet)
 {
 	struct inner_packet *in = &packet->in;
+	bool framed = t->inner & INNER_ETHERNET;
 	struct route_cache *cache;
 	struct cpu_state *state;
 	struct route route;
 	__u32 hlen = t->hlen;
 	int ret;
 
-	if (!(in->kind & t->inner) || t->flags & TUNNEL_PER_SEGMENT)
+	if (!(in->kind & t->inner || framed) || t->flags & TUNNEL_PER_SEGMENT ||
+	    t->payload == PAYLOAD_ERSPAN)
 		return -1;
 	state = bpf_map_lookup_elem(&cpu_state, &t->id);
 	if (!state)
@@ -249,18 +321,15 @@ static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
 		way->out = state->route.ifindex;
 		return likely(ret >= 0) ? ret : drop_count(t->id, ret, CTX_DROP);
 	}
-	cache = &state->route;
-	if (t->flags & TUNNEL_SPECIAL) {
-		in->limited = !!(t->flags & TUNNEL_ENCAP_LIMIT);
-		in->encap_limit = t->encap_limit;
-		if (t->flags & TUNNEL_SHOWS_FLOW)
-			in->hash = flow_hash(ctx, in->kind);
-		if (t->flags & TUNNEL_NO_REMOTE) {
-			cache = remote_find(ctx, t, in->kind);
-			if (!cache)
-				return -1;
-		}
-	}
+	cache = gateway_remote(ctx, t, way, state, in->kind);
+	if (!cache)
+		return -1;
+	in->limited = !!(t->flags & TUNNEL_ENCAP_LIMIT);
+	in->encap_limit = t->encap_limit;
+	if (t->flags & TUNNEL_SHOWS_FLOW)
+		in->hash = flow_hash(ctx, in->kind);
+	if (framed)
+		in->says = bpf_htons(WIRE_ETH_P_TEB);
 	route.tos = t->flags & TUNNEL_TOS_INHERIT ? in->tos : t->tos;
 	if (likely(!(t->flags & TUNNEL_TOS_PLAIN)))
 		route.tos = ecn_encap(route.tos, in->tos);
@@ -271,6 +340,7 @@ static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
 	/* From here on the packet is changed: there is no way back but to drop it. */
 	if (!gateway_trim(ctx, WIRE_ETH_HLEN + hlen + in->len) ||
 	    !gateway_hop(ctx, WIRE_ETH_HLEN + hlen, in->kind) ||
+	    (framed && !gateway_frame(ctx, way, hlen, in->kind)) ||
 	    outer_write(ctx, t, in, &route, cache, hlen))
 		return drop_count(t->id, REFUSE(push_failed), CTX_DROP);
 	if (cache == &state->route && !cache->ready && ready_can(t))
@@ -301,13 +371,13 @@ static __always_inline int gateway_send(ctx_t *ctx, const struct gateway_route *
 
 /*
  * The packet of @eth_proto behind the Ethernet header came in by @iif: a network card, or the
- * anchor of a tunnel (@inner). Returns a verdict, or -1 with nothing changed.
+ * anchor of a tunnel. Returns a verdict, or -1 with nothing changed.
  */
-__noinline int gateway(ctx_t *ctx, __u32 iif, __be16 eth_proto, bool inner)
+__noinline int gateway(ctx_t *ctx, __u32 iif, __be16 eth_proto, enum gateway_from from)
 {
-	__u32 slot = xdp_device_slot(ctx->ingress_ifindex);
+	__u32 slot = xdp_device_slot(xdp_ingress(ctx));
 	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
-	struct gateway_packet packet = {};
+	struct gateway_packet packet = { .from = from };
 	struct gateway_route *route;
 	const struct tunnel *t;
 	bool partial;
@@ -325,7 +395,7 @@ __noinline int gateway(ctx_t *ctx, __u32 iif, __be16 eth_proto, bool inner)
 	if (!route)
 		return -1;
 	if (!route->tunnel)
-		return inner ? gateway_send(ctx, route, &packet) : -1;
+		return from == GATEWAY_WIRE ? -1 : gateway_send(ctx, route, &packet);
 	t = port_tunnel(route->ifindex);
 	return t ? gateway_encap(ctx, t, route, &packet) : -1;
 }

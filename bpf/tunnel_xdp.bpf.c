@@ -12,7 +12,7 @@
  */
 static __always_inline int receive(ctx_t *ctx, bool frags)
 {
-	__u32 slot = xdp_device_slot(ctx->ingress_ifindex);
+	__u32 slot = xdp_device_slot(xdp_ingress(ctx));
 	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
 	void *head = ctx_begin(ctx), *end = ctx_end(ctx);
 	int verdict = DIRECT_NOT, cpu;
@@ -43,7 +43,7 @@ static __always_inline int receive(ctx_t *ctx, bool frags)
 		return verdict < 0 ? XDP_PASS : verdict;
 	if (!gateway_mode)
 		return XDP_PASS;
-	verdict = gateway(ctx, device->ifindex, eth_proto, false);
+	verdict = gateway(ctx, device->ifindex, eth_proto, GATEWAY_WIRE);
 	return verdict < 0 ? XDP_PASS : ctx_verdict(verdict);
 }
 

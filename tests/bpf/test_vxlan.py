@@ -48,6 +48,10 @@ class Wrapped:
     def family(self):
         return 6 if ":" in self.local else 4
 
+    @property
+    def kinds(self):
+        return ""
+
     def command(self):
         words = [f"tunnel add {self.name} mode {self.mode} id {self.vni} dstport {self.dport}",
                  f"local {self.local} remote {self.remote} ttl {self.ttl or 'inherit'}",
