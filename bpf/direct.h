@@ -127,40 +127,36 @@ __noinline int direct6_limit_udp(ctx_t *ctx)
 	return direct_udp_pop(ctx, FAMILY_IPV6, IPV6_HLEN + IPV6_LIMIT_HLEN);
 }
 
-/* Whether a UDP port may be one of those in @ports, see struct config. */
-static __always_inline bool direct_port(__u64 ports, const struct udphdr *udp)
-{
-	return ports >> (bpf_ntohs(udp->dest) & 63) & 1;
-}
-
 /* A UDP packet over IPv4, up to its port. To most ports it is nobody's here. */
 static __always_inline int direct4_wrap(ctx_t *ctx, const struct udphdr *udp)
 {
-	const struct config *cfg;
-	__u32 zero = 0;
 	int ret;
 
-	cfg = bpf_map_lookup_elem(&config, &zero);
-	if (likely(!cfg || !direct_port(cfg->ports, udp)))
+	if (likely(!port_among(slots.ports.all, udp->dest)))
 		return CTX_NEXT;
-	if (direct_port(cfg->frame_ports, udp)) {
-		ret = direct_wrap(ctx);
+	if (port_among(slots.ports.frames, udp->dest)) {
+		ret = direct4_frame(ctx);
 		if (likely(ret != DIRECT_NOT))
 			return ret;
 	}
 	return direct4_udp(ctx);
 }
 
-/* Likewise over IPv6, with the limit that most tunnels send or without. */
+/* Likewise over IPv6, with the limit that most tunnels for packets send, or without. */
 static __always_inline int direct6_wrap(ctx_t *ctx, const struct udphdr *udp, bool limit)
 {
-	const struct config *cfg;
-	__u32 zero = 0;
+	int ret;
 
-	cfg = bpf_map_lookup_elem(&config, &zero);
-	if (likely(!cfg || !direct_port(cfg->ports, udp)))
+	if (likely(!port_among(slots.ports.all, udp->dest)))
 		return CTX_NEXT;
-	return limit ? direct6_limit_udp(ctx) : direct6_udp(ctx);
+	if (limit)
+		return direct6_limit_udp(ctx);
+	if (port_among(slots.ports.frames, udp->dest)) {
+		ret = direct6_frame(ctx);
+		if (likely(ret != DIRECT_NOT))
+			return ret;
+	}
+	return direct6_udp(ctx);
 }
 
 /*

@@ -37,6 +37,14 @@ static __noinline bool endpoint4_is_local(ctx_t *ctx, __be32 local)
 	return endpoint_is_local(ctx, &fib);
 }
 
+static __noinline bool endpoint6_is_local(ctx_t *ctx, const void *local)
+{
+	struct bpf_fib_lookup fib = { .family = ROUTE_AF_INET6 };
+
+	__builtin_memcpy(fib.ipv6_dst, local, sizeof(fib.ipv6_dst));
+	return endpoint_is_local(ctx, &fib);
+}
+
 /* As endpoint4_find(), for endpoints that are not in the slot of their addresses. */
 static __noinline const struct endpoint *endpoint4_search(ctx_t *ctx, struct endpoint4_key *key)
 {

@@ -394,16 +394,18 @@ static __always_inline int gateway_flow6(ctx_t *ctx, __u32 iif, bool inner, bool
 					     : READY_NOT;
 }
 
-/* Whether a frame has TCP or UDP behind its IP header. */
+/* Whether a frame has TCP or UDP behind its IP header, and is for none of our ports. */
 static __always_inline bool gateway_plain(const void *head, const void *end, __be16 eth_proto)
 {
-	__u32 at = eth_proto == bpf_htons(WIRE_ETH_P_IP)     ? WIRE_ETH_HLEN + 9
-		   : eth_proto == bpf_htons(WIRE_ETH_P_IPV6) ? WIRE_ETH_HLEN + 6
-							     : 0;
-	const __u8 *ip_proto = head + at;
+	const bool ipv4 = eth_proto == bpf_htons(WIRE_ETH_P_IP);
+	const __u8 *ip_proto = head + WIRE_ETH_HLEN + (ipv4 ? 9 : 6);
+	const struct udphdr *udp = head + WIRE_ETH_HLEN + (ipv4 ? IPV4_HLEN : IPV6_HLEN);
 
-	return at && (void *)(ip_proto + 1) <= end &&
-	       (*ip_proto == WIRE_IPPROTO_TCP || *ip_proto == WIRE_IPPROTO_UDP);
+	if (unlikely((void *)(udp + 1) > end || (!ipv4 && eth_proto != bpf_htons(WIRE_ETH_P_IPV6))))
+		return false;
+	if (*ip_proto == WIRE_IPPROTO_UDP)
+		return !port_among(slots.ports.all, udp->dest);
+	return *ip_proto == WIRE_IPPROTO_TCP;
 }
 
 /*

@@ -223,6 +223,12 @@ static __noinline int drop_count(__u32 id, int ret, int verdict)
 	return verdict;
 }
 
+/* Whether a UDP port may be one of those in a mask of struct port_masks. */
+static __always_inline bool port_among(__u64 mask, __be16 port)
+{
+	return mask >> port_bit(bpf_ntohs(port)) & 1;
+}
+
 /* The tunnel of a port, NULL: none. */
 static __always_inline const struct tunnel *port_tunnel(__u32 port)
 {

@@ -28,7 +28,7 @@ static __always_inline int receive(ctx_t *ctx, bool frags)
 		return frags ? bpf_redirect_map(&cpus_frags, cpu, XDP_PASS)
 			     : bpf_redirect_map(&cpus, cpu, XDP_PASS);
 	}
-	/* What has TCP or UDP inside is for no tunnel's end, but for FOU and GUE. */
+	/* What surely is for no tunnel's end */
 	if (gateway_mode && gateway_plain(head, end, eth_proto)) {
 		verdict = gateway_flow(ctx, device->ifindex, eth_proto, false,
 				       device->flags & XDP_DEVICE_PARTIAL);

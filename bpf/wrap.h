@@ -132,17 +132,13 @@ __noinline int wrap_read_frame(ctx_t *ctx, struct headers *h, __u8 wrap)
  */
 static __always_inline int wrap_read(ctx_t *ctx, enum family family, struct headers *h)
 {
-	__u32 zero = 0, len;
 	struct port_key key = { .family = family };
 	const struct udphdr *udp;
-	const struct config *cfg;
 	const struct port *port;
+	__u32 len;
 
-	cfg = bpf_map_lookup_elem(&config, &zero);
-	if (likely(!cfg || !cfg->ports))
-		return -1;
 	udp = ctx_at(ctx, WIRE_ETH_HLEN + h->hlen, sizeof(*udp));
-	if (unlikely(!udp) || !(cfg->ports >> (bpf_ntohs(udp->dest) & 63) & 1))
+	if (unlikely(!udp) || !port_among(slots.ports.all, udp->dest))
 		return -1;
 	key.port = udp->dest;
 	port = bpf_map_lookup_elem(&ports, &key);

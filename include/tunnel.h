@@ -22,7 +22,7 @@
 #include <linux/types.h>
 #endif
 
-#define TUNNEL_LAYOUT 7
+#define TUNNEL_LAYOUT 8
 
 enum family { FAMILY_IPV4, FAMILY_IPV6, FAMILY_MAX };
 enum wrap { WRAP_NONE, WRAP_FOU, WRAP_GUE, WRAP_VXLAN, WRAP_GENEVE, WRAP_MAX };
@@ -77,8 +77,8 @@ enum tunnel_flags {
 	TUNNEL_LEARNING = 1 << 26,  /* remote any: inner sources are learned from received frames */
 
 	TUNNEL_TRUNCATE = 1 << 28, /* frames that are too long are cut, each by itself */
-	TUNNEL_EARLY = 1 << 29,    /* in a slot of an anchor that is a pair: what needs cutting goes on
-				      to the port */
+	TUNNEL_EARLY = 1 << 29, /* in a slot of an anchor that is a pair: what needs cutting goes on
+				   to the port */
 	/* VXLAN and GENEVE */
 	TUNNEL_UDP_ZERO_RX = 1 << 24, /* over IPv6, too, packets come without UDP checksum */
 	TUNNEL_OPTIONS = 1 << 25,     /* the map `geneve_options` has what goes into the header */
@@ -103,8 +103,8 @@ enum erspan_fields {
 /*
  * Read-mostly description of one tunnel; the map `tunnels` has it under the ifindex of its port:
  * the device at which the encapsulating program runs. The port is the anchor itself, but for
- * anchors that are pairs, where it is the hidden half; of such an anchor there may be a slot besides
- * (TUNNEL_EARLY), with the anchor for a port. The tunnel's name is the anchor's name and
+ * anchors that are pairs, where it is the hidden half; of such an anchor there may be a slot
+ * besides (TUNNEL_EARLY), with the anchor for a port. The tunnel's name is the anchor's name and
  * stands nowhere else.
  */
 struct tunnel {
@@ -133,10 +133,10 @@ struct tunnel {
 	__u8 kind;     /* enum anchor_kind, for user space */
 	__u8 mac[6];   /* the anchor's */
 	__u8 ip_proto; /* what the outer IP header announces; 0: depends on the inner packet */
-	__u8 room_flags; /* BPF_F_ADJ_ROOM_ENCAP_*: what the kernel has to know for segmentation */
-	__u8 options_len;   /* with TUNNEL_OPTIONS: bytes */
-	__u16 hlen;         /* bytes of all outer headers, from the outer IP header on; of an inner
-			       frame its Ethernet header, too */
+	__u8 room_flags;  /* BPF_F_ADJ_ROOM_ENCAP_*: what the kernel has to know for segmentation */
+	__u8 options_len; /* with TUNNEL_OPTIONS: bytes */
+	__u16 hlen;       /* bytes of all outer headers, from the outer IP header on; of an inner
+			     frame its Ethernet header, too */
 	__u16 srcport_low;  /* sport_min and the port behind the range, as the user chose them; */
 	__u16 srcport_high; /* 0: nobody did */
 	__u16 pad2;
@@ -201,7 +201,7 @@ enum endpoint_flags {
 	ENDPOINT_DSCP = 1 << 5,  /* the outer DSCP goes to the inner header */
 	ENDPOINT_6TO4 = 1 << 4,  /* or, where the inner address tells, the one in it (RFC 3056) */
 	ENDPOINT_WRAP_CSUM = 1 << 6, /* UDP packets without a checksum are not taken */
-	ENDPOINT_LEARN = 1 << 7, /* frames: learn who has their source; see bpf/fdb.h */
+	ENDPOINT_LEARN = 1 << 7,     /* frames: learn who has their source; see bpf/fdb.h */
 };
 
 struct endpoint {
@@ -236,7 +236,21 @@ _Static_assert(sizeof(struct endpoint6_slot) == 64, "struct endpoint6_slot is pa
 
 enum { SLOT_BITS = 12 };
 
-/* All slots, in one map: memory whose address programs know (.bss), so that none is looked up. */
+/* Sets of UDP ports at which something is received: bit port_bit() is set for each. A bit may stand
+ * for other ports, too. */
+struct port_masks {
+	__u64 all;    /* the map `ports` */
+	__u64 frames; /* those of VXLAN and GENEVE in it */
+};
+
+/* Of a port in host byte order. */
+static inline __u32 port_bit(__u16 port)
+{
+	return (port ^ port >> 6) & 63;
+}
+
+/* All slots, and what every packet asks for, in one map: memory whose address programs know (.bss),
+ * so that none is looked up. */
 struct slots {
 	struct tunnel tunnels[TUNNEL_SLOTS];
 	struct endpoint4_slot ipv4[1 << SLOT_BITS];
@@ -244,6 +258,7 @@ struct slots {
 	struct mirror_passed passed[MIRROR_ROWS];
 	__u32 generation; /* another one after every change of the configuration */
 	__u32 pad;
+	struct port_masks ports;
 };
 _Static_assert(__builtin_offsetof(struct slots, passed) % 64 == 0,
 	       "no CPU takes another's line away");
@@ -313,8 +328,6 @@ struct config {
 	__u32 shapes[FAMILY_MAX]; /* sets of enum shape */
 	__u32 flags;              /* enum config_flags, for user space */
 	__s32 tai;                /* seconds that CLOCK_TAI is ahead of CLOCK_REALTIME */
-	__u64 ports;              /* bit (port % 64) is set for each port of the map `ports` */
-	__u64 frame_ports;        /* likewise for those of VXLAN and GENEVE */
 };
 
 /*
@@ -328,7 +341,7 @@ struct route_cache {
 	union address remote;
 	__u32 ifindex;
 	__u32 mtu;
-	__u8 tos; /* routes may depend on it */
+	__u8 tos;     /* routes may depend on it */
 	__u8 ready;   /* enum ready_over: struct ready is of this answer */
 	__u8 eth[14]; /* the Ethernet header to the next hop */
 };
@@ -419,10 +432,11 @@ struct cpu_state {
 			 alike: ready_alike() */
 	__u64 own_jiffies; /* VXLAN, GENEVE: when packets to the address below were for this host */
 	__u64 pair_jiffies; /* TUNNEL_EARLY: when packets last went on to be cut */
-	__be32 own;
+	union address own;
 	__be32 okey; /* with READY_KEY */
+	__u32 pad;
 };
-_Static_assert(sizeof(struct cpu_state) == 168, "struct cpu_state is part of the layout");
+_Static_assert(sizeof(struct cpu_state) == 184, "struct cpu_state is part of the layout");
 
 /* Sequence numbers of one tunnel, RFC 2890, host byte order: one for all CPUs, as in the kernel. */
 struct sequence {
@@ -521,7 +535,7 @@ enum device_flags {
 enum { CPU_LIST_MAX = 31 };
 
 struct cpu_list {
-	__u16 count; /* 0: none, everything stays where it arrives */
+	__u16 count;              /* 0: none, everything stays where it arrives */
 	__u16 cpus[CPU_LIST_MAX]; /* ascending */
 };
 
@@ -533,9 +547,9 @@ struct device {
 };
 
 /*
- * What the program at XDP has to know of its device, and of VLAN devices on it that it sends out of:
- * an element of the array `xdp_devices`, at xdp_device_slot(). Two devices of one slot cannot both
- * have one.
+ * What the program at XDP has to know of its device, and of VLAN devices on it that it sends out
+ * of: an element of the array `xdp_devices`, at xdp_device_slot(). Two devices of one slot cannot
+ * both have one.
  */
 struct xdp_device {
 	__u32 ifindex;   /* 0: free */

@@ -44,28 +44,24 @@ static struct port_entry *ports_wanted(const struct model *want, size_t *count)
 	return ports;
 }
 
-/* The map `ports`, and before it the mask of the ports in it. */
+/* The map `ports`, and before it the masks of the ports in it. */
 static int ports_apply(const struct maps *maps, const struct model *want)
 {
 	size_t count = 0, i, j;
 	struct port_entry *ports = ports_wanted(want, &count);
+	struct port_masks masks = {};
 	struct elements now = {};
-	struct config config;
 	__u64 bit;
 	int ret;
 
 	if (!ports)
 		return -ENOMEM;
-	ret = config_read(maps, &config);
-	if (!ret) {
-		config.ports = config.frame_ports = 0;
-		for (i = 0; i < count; i++) {
-			bit = 1ULL << (ntohs(ports[i].key.port) & 63);
-			config.ports |= bit;
-			config.frame_ports |= ports[i].port.wrap >= WRAP_VXLAN ? bit : 0;
-		}
-		ret = config_write(maps, &config);
+	for (i = 0; i < count; i++) {
+		bit = 1ULL << port_bit(ntohs(ports[i].key.port));
+		masks.all |= bit;
+		masks.frames |= ports[i].port.wrap >= WRAP_VXLAN ? bit : 0;
 	}
+	ret = port_masks_put(maps, &masks);
 	ret = ret ?: ports_read(maps, &now);
 	for (i = 0; i < now.count && !ret; i++) {
 		const struct port_key *key = (struct port_key *)now.keys + i;

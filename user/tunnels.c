@@ -209,6 +209,18 @@ int ports_delete(const struct maps *maps, const struct port_key *key)
 	return map_delete(maps->ports, key);
 }
 
+int port_masks_put(const struct maps *maps, const struct port_masks *masks)
+{
+	struct port_masks *now = slots_part_map(maps, offsetof(struct slots, ports));
+
+	if (!now)
+		return -ENOMEM;
+	__atomic_store_n(&now->all, masks->all, __ATOMIC_RELEASE);
+	__atomic_store_n(&now->frames, masks->frames, __ATOMIC_RELEASE);
+	slots_part_unmap(now, offsetof(struct slots, ports));
+	return 0;
+}
+
 static int peers_fd(const struct maps *maps, enum inner inner)
 {
 	return inner == INNER_IPV4   ? maps->peers4

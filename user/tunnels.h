@@ -76,6 +76,8 @@ void slots_unmap(enum family family, void *slots);
 int ports_read(const struct maps *maps, struct elements *out);
 int ports_put(const struct maps *maps, const struct port_key *key, const struct port *port);
 int ports_delete(const struct maps *maps, const struct port_key *key);
+/* The masks of those ports, which programs ask first: set bits before ports_put(). */
+int port_masks_put(const struct maps *maps, const struct port_masks *masks);
 
 /*
  * Peer tables (peer_table.h) of tunnels, for inner addresses of one kind: INNER_IPV4, INNER_IPV6,

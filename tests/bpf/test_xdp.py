@@ -190,13 +190,16 @@ def budget(scene):
 # them in; and those that are left to tc.
 TAKEN = [(Wrapped("x"), ("",)), (Wrapped("any", remote="any", vni=6), ("",)),
          (Wrapped("g", "geneve", REMOTES[1], dport=6081, vni=0), ("",)),
+         (Wrapped("x6", "vxlan", REMOTES6[4], LOCAL6, vni=5, more="udp6zerocsumrx"), ("",)),
+         (Wrapped("any6", "vxlan", "any", LOCAL6, vni=6, more="udp6zerocsumrx"), ("",)),
+         (Wrapped("g6", "geneve", REMOTES6[5], LOCAL6, dport=6081, vni=7, more="udp6zerocsumrx"),
+          ("",)),
          (ModeTunnel("t", REMOTES[2], LOCAL, mode="gretap"), ("", "fou", "gue")),
          (ModeTunnel("k", REMOTES[3], LOCAL, mode="gretap", ikey=7, okey=7), ("", "fou", "gue")),
          (ModeTunnel("t6", REMOTES6[2], LOCAL6, mode="ip6gretap"), ("", "fou", "gue")),
          (ModeTunnel("k6", REMOTES6[3], LOCAL6, mode="ip6gretap", ikey=7, okey=7, limit=None),
           ("", "fou", "gue"))]
-LEFT = [Wrapped("x6", remote=REMOTES6[4], local=LOCAL6, vni=5, more="udp6zerocsumrx"),
-        ModeTunnel("c", REMOTES[5], LOCAL, mode="gretap", icsum=True),
+LEFT = [ModeTunnel("c", REMOTES[5], LOCAL, mode="gretap", icsum=True),
         ModeTunnel("c6", REMOTES6[6], LOCAL6, mode="ip6gretap", icsum=True)]
 
 
@@ -217,7 +220,8 @@ def kinds_of_frames(anchor=None):
 def around(tunnel, data, us, wrap="", **fields):
     """What the other end sends for the frame @data, as it arrives."""
     if isinstance(tunnel, Wrapped):
-        remote = REMOTES[9] if tunnel.remote == "any" else tunnel.remote
+        nobody = REMOTES[9] if tunnel.family == 4 else REMOTES6[9]
+        remote = nobody if tunnel.remote == "any" else tunnel.remote
         packet = arrived(tunnel, data, src=remote, **fields)
     else:
         packet = from_remote(tunnel, "", b"", wrap, around=data, inherit=False, tos=0, **fields)
