@@ -113,18 +113,21 @@ static __always_inline __be16 ctx_eth_proto(ctx_t *ctx)
 	return eth ? eth->h_proto : 0;
 }
 
+static __always_inline bool xdp_sent_to(const struct ethhdr *eth, const __u8 *mac)
+{
+	return *(const __u32 *)eth->h_dest == *(const __u32 *)mac &&
+	       *(const __u16 *)(eth->h_dest + 4) == *(const __u16 *)(mac + 4);
+}
+
 /*
- * Whether the frame, which begins at @head and ends at @end, was sent to the very device, as
- * eth_type_trans() will find, and is one frame: in generic mode packets come that GRO has put
- * together, and tc knows more about those.
+ * Whether the frame, which begins at @head with an Ethernet header and ends at @end, was sent to
+ * the very device, as eth_type_trans() will find, and is one frame: in generic mode packets come
+ * that GRO has put together, and tc knows more about those.
  */
-static __always_inline bool xdp_for_us(ctx_t *ctx, const void *head, const void *end,
+static __always_inline bool xdp_for_us(const void *head, const void *end,
 				       const struct xdp_device *device)
 {
-	return device && head + WIRE_ETH_HLEN <= end && device->ifindex == xdp_ingress(ctx) &&
-	       *(const __u32 *)head == *(const __u32 *)device->mac &&
-	       *(const __u16 *)(head + 4) == *(const __u16 *)(device->mac + 4) &&
-	       head + (device->frame_max & XDP_FRAME_MASK) >= end;
+	return xdp_sent_to(head, device->mac) && head + (device->frame_max & XDP_FRAME_MASK) >= end;
 }
 
 static __always_inline int ctx_load_bytes(ctx_t *ctx, __u32 at, void *to, __u32 len)
@@ -276,12 +279,6 @@ static __always_inline int xdp_note_tags(ctx_t *ctx, const void *eth)
 	if ((void *)(eth_proto + 3) > ctx_end(ctx) || frame_tag(eth_proto[2]))
 		return -1;
 	return HANDOFF_TAGGED;
-}
-
-static __always_inline bool xdp_sent_to(const struct ethhdr *eth, const __u8 *mac)
-{
-	return *(const __u32 *)eth->h_dest == *(const __u32 *)mac &&
-	       *(const __u16 *)(eth->h_dest + 4) == *(const __u16 *)(mac + 4);
 }
 
 /* As ctx_arrive(), for frames, whose destination xtun_handoff() puts back. */

@@ -180,6 +180,15 @@ struct {
 	__type(value, struct xdp_device);
 } xdp_devices SEC(".maps");
 
+/* VLAN devices on those that forward, by struct xdp_vlan: their ifindex. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, XDP_DEVICES);
+	__type(key, struct xdp_vlan);
+	__type(value, __u32);
+} xdp_vlans SEC(".maps");
+
 /* The CPUs that some device spreads over; as many as there may be. */
 struct {
 	__uint(type, BPF_MAP_TYPE_CPUMAP);

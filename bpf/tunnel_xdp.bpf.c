@@ -3,7 +3,35 @@
 #define XTUN_HOOK_XDP
 #include "direct.h"
 #include "gateway.h"
+#include "gateway_vlan.h"
 #include "spread.h"
+
+/* Carry the packet of @eth_proto that came in by @device. Returns the hook's verdict, or CTX_NEXT:
+ * it is as it came. */
+static __always_inline int carry(ctx_t *ctx, const struct xdp_device *device, __be16 eth_proto)
+{
+	int verdict = DIRECT_NOT;
+
+	/* What surely is for no tunnel's end */
+	if (gateway_mode && gateway_plain(ctx_begin(ctx), ctx_end(ctx), eth_proto)) {
+		verdict = gateway_flow(ctx, device->ifindex, eth_proto, false,
+				       device->flags & XDP_DEVICE_PARTIAL);
+		if (likely(verdict != READY_NOT))
+			return verdict;
+	}
+	if (gateway_mode && unlikely(device->out) && !vlan_back(ctx, device->ifindex))
+		return CTX_NEXT;
+	if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IP)))
+		verdict = direct4(ctx);
+	else if (eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
+		verdict = direct6(ctx);
+	if (verdict != CTX_NEXT && verdict != DIRECT_NOT)
+		return verdict;
+	if (!gateway_mode)
+		return CTX_NEXT;
+	verdict = gateway(ctx, device->ifindex, eth_proto, GATEWAY_WIRE);
+	return verdict < 0 ? CTX_NEXT : verdict;
+}
 
 /*
  * The short way of decapsulation, before the stack has made anything of the packet, and in gateway
@@ -15,12 +43,20 @@ static __always_inline int receive(ctx_t *ctx, bool frags)
 	__u32 slot = xdp_device_slot(xdp_ingress(ctx));
 	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
 	void *head = ctx_begin(ctx), *end = ctx_end(ctx);
-	int verdict = DIRECT_NOT, cpu;
 	__be16 eth_proto;
+	int verdict, cpu;
 
-	if (!xdp_for_us(ctx, head, end, device))
+	if (!device || head + WIRE_ETH_HLEN > end || device->ifindex != xdp_ingress(ctx))
 		return XDP_PASS;
 	eth_proto = *(const __be16 *)(head + 12);
+	if (gateway_mode && unlikely(frame_tag(eth_proto))) {
+		device = vlan_device(ctx);
+		if (!device || vlan_off(ctx))
+			return XDP_PASS;
+		eth_proto = ctx_eth_proto(ctx);
+	} else if (!xdp_for_us(head, end, device)) {
+		return XDP_PASS;
+	}
 	if (unlikely(device->spread.count)) {
 		cpu = spread(ctx, device, eth_proto);
 		if (cpu < 0)
@@ -28,23 +64,10 @@ static __always_inline int receive(ctx_t *ctx, bool frags)
 		return frags ? bpf_redirect_map(&cpus_frags, cpu, XDP_PASS)
 			     : bpf_redirect_map(&cpus, cpu, XDP_PASS);
 	}
-	/* What surely is for no tunnel's end */
-	if (gateway_mode && gateway_plain(head, end, eth_proto)) {
-		verdict = gateway_flow(ctx, device->ifindex, eth_proto, false,
-				       device->flags & XDP_DEVICE_PARTIAL);
-		if (likely(verdict != READY_NOT))
-			return verdict;
-	}
-	if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IP)))
-		verdict = direct4(ctx);
-	else if (eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
-		verdict = direct6(ctx);
-	if (verdict != CTX_NEXT && verdict != DIRECT_NOT)
-		return verdict < 0 ? XDP_PASS : verdict;
-	if (!gateway_mode)
-		return XDP_PASS;
-	verdict = gateway(ctx, device->ifindex, eth_proto, GATEWAY_WIRE);
-	return verdict < 0 ? XDP_PASS : ctx_verdict(verdict);
+	verdict = carry(ctx, device, eth_proto);
+	if (gateway_mode && unlikely(device->out) && verdict == CTX_NEXT)
+		return vlan_on(ctx);
+	return ctx_verdict(verdict);
 }
 
 /* On an underlay device whose driver hands over packets of one buffer, */

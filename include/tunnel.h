@@ -563,6 +563,13 @@ struct xdp_device {
 };
 _Static_assert(sizeof(struct xdp_device) == 88, "struct xdp_device is part of the layout");
 
+/* What a frame has that is for a VLAN device: the device where it comes in, and the tag. */
+struct xdp_vlan {
+	__u32 ifindex;
+	__be16 proto;
+	__be16 id;
+};
+
 enum xdp_device_flags {
 	XDP_DEVICE_FORWARD = 1 << 0, /* takes part in forwarding */
 	XDP_DEVICE_PARTIAL = 1 << 1, /* its packets may have checksums that are to be filled in */

@@ -18,6 +18,7 @@ static const char *const map_names[] = {
 	"cpu_state", "drops",      "path_mtus",      "config",  "devices",         "canary",
 	"peers4",    "peers6",     "xdp_devices",    "mirrors", "mirror_counters", "sessions",
 	"peers_mac", "fdb",        "geneve_options", "cpus",    "cpus_frags",      "session_places",
+	"xdp_vlans",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_COUNT, "a map without a name");
 
@@ -317,6 +318,34 @@ int devices_delete(const struct maps *maps, __u32 ifindex)
 	return map_delete(maps->devices, &ifindex);
 }
 
+int xdp_devices_get(const struct maps *maps, __u32 ifindex, struct xdp_device *device)
+{
+	__u32 slot = xdp_device_slot(ifindex);
+	int err = bpf_map_lookup_elem(maps->xdp_devices, &slot, device);
+
+	return err ?: device->ifindex == ifindex ? 0 : -ENOENT;
+}
+
+static struct xdp_vlan vlan_of(const struct xdp_device *device)
+{
+	return (struct xdp_vlan){ device->out, device->vlan_proto, device->vlan_id };
+}
+
+static int vlan_put(const struct maps *maps, const struct xdp_device *device)
+{
+	const struct xdp_vlan vlan = vlan_of(device);
+
+	return device->out ? bpf_map_update_elem(maps->xdp_vlans, &vlan, &device->ifindex, BPF_ANY)
+			   : 0;
+}
+
+static int vlan_delete(const struct maps *maps, const struct xdp_device *device)
+{
+	const struct xdp_vlan vlan = vlan_of(device);
+
+	return device->out ? map_delete(maps->xdp_vlans, &vlan) : 0;
+}
+
 int xdp_devices_put(const struct maps *maps, const struct xdp_device *device)
 {
 	static const struct xdp_device none;
@@ -330,8 +359,10 @@ int xdp_devices_put(const struct maps *maps, const struct xdp_device *device)
 	if (now.ifindex && now.ifindex != device->ifindex)
 		return -EADDRINUSE;
 	/* Never half of the old and half of the new. */
-	err = bpf_map_update_elem(maps->xdp_devices, &slot, &none, BPF_ANY);
-	return err ?: bpf_map_update_elem(maps->xdp_devices, &slot, device, BPF_ANY);
+	err = vlan_delete(maps, &now);
+	err = err ?: bpf_map_update_elem(maps->xdp_devices, &slot, &none, BPF_ANY);
+	err = err ?: bpf_map_update_elem(maps->xdp_devices, &slot, device, BPF_ANY);
+	return err ?: vlan_put(maps, device);
 }
 
 int xdp_devices_delete(const struct maps *maps, __u32 ifindex)
@@ -344,7 +375,8 @@ int xdp_devices_delete(const struct maps *maps, __u32 ifindex)
 	err = bpf_map_lookup_elem(maps->xdp_devices, &slot, &now);
 	if (err || now.ifindex != ifindex)
 		return err;
-	return bpf_map_update_elem(maps->xdp_devices, &slot, &none, BPF_ANY);
+	err = vlan_delete(maps, &now);
+	return err ?: bpf_map_update_elem(maps->xdp_devices, &slot, &none, BPF_ANY);
 }
 
 int xdp_devices_keep_vlans(const struct maps *maps, bool (*wanted)(__u32 ifindex, void *data),

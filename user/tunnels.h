@@ -18,7 +18,8 @@
 struct maps {
 	int tunnels, endpoints4, endpoints6, slots, ports, sequences, cpu_state, drops, path_mtus,
 		config, devices, canary, peers4, peers6, xdp_devices, mirrors, mirror_counters,
-		sessions, peers_mac, fdb, geneve_options, cpus, cpus_frags, session_places;
+		sessions, peers_mac, fdb, geneve_options, cpus, cpus_frags, session_places,
+		xdp_vlans;
 };
 
 enum { MAP_COUNT = sizeof(struct maps) / sizeof(int) };
@@ -96,7 +97,10 @@ int devices_read(const struct maps *maps, struct elements *out);
 int devices_put(const struct maps *maps, __u32 ifindex, const struct device *device);
 int devices_delete(const struct maps *maps, __u32 ifindex);
 
-/* What XDP has to know of a device. -EADDRINUSE: another device has its place. */
+/* -ENOENT: XDP was told nothing of the device. */
+int xdp_devices_get(const struct maps *maps, __u32 ifindex, struct xdp_device *device);
+/* What XDP has to know of a device, of a VLAN device also by its tag. -EADDRINUSE: another device
+ * has its place. */
 int xdp_devices_put(const struct maps *maps, const struct xdp_device *device);
 /* Absent is fine. */
 int xdp_devices_delete(const struct maps *maps, __u32 ifindex);

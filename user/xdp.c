@@ -192,15 +192,23 @@ int xdp_attach(struct state *state, const struct link *link, struct device *as, 
 
 int xdp_vlan_attach(struct state *state, const struct link *vlan)
 {
-	const struct xdp_device device = {
+	struct xdp_device device = {
 		.ifindex = vlan->ifindex,
-		.flags = XDP_DEVICE_FORWARD,
+		.frame_max = ~0u,
 		.out = vlan->peer,
 		.vlan_proto = vlan->vlan_proto,
 		.vlan_id = htons(vlan->vlan_id),
-	};
-	int ret = xdp_devices_put(&state->maps, &device);
+	}, under;
+	int ret;
 
+	ret = xdp_devices_get(&state->maps, vlan->peer, &under);
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	device.flags = under.flags;
+	if (under.frame_max != ~0u)
+		device.frame_max = under.frame_max + VLAN_HLEN;
+	memcpy(device.mac, vlan->mac, sizeof(device.mac));
+	ret = xdp_devices_put(&state->maps, &device);
 	return ret == -EADDRINUSE ? 0 : ret;
 }
 

@@ -13,12 +13,12 @@
  * Attach to @link, where tc is attached already, or bring up to date what the program knows of it.
  * @as: its struct device, to which DEVICE_FRAGS is added where the driver has that.
  */
-int xdp_attach(struct state *state, const struct link *link, struct device *as,
-	       struct error *err);
+int xdp_attach(struct state *state, const struct link *link, struct device *as, struct error *err);
 
 /*
- * What leaves by the VLAN device @vlan is sent by the one that it is on, which has `xdp forward`,
- * with a tag. Where there is no room for it, it is left to the stack. Returns 0 or a negative errno.
+ * What comes in with the tag of the VLAN device @vlan is taken as that one's; what leaves by it is
+ * sent by the one that it is on, which has `xdp forward`, with a tag. Where there is no room for
+ * it, it is left to the stack. Returns 0 or a negative errno.
  */
 int xdp_vlan_attach(struct state *state, const struct link *vlan);
 

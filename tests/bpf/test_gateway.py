@@ -15,7 +15,7 @@ from scapy.packet import Raw
 
 from arrivals import from_remote
 from damage import DAMAGE, PACKETS, damaged
-from harness import Failure, expect, expect_bytes, few, test, times
+from harness import Failure, Skip, expect, expect_bytes, few, test, times
 from kernel import Program
 from modes import ETH_PROTO, MODES, ModeTunnel, variants
 from oracle import ETH_HLEN, frame, pattern
@@ -23,7 +23,7 @@ from scene import (DEV, LOCAL, LOCAL6, NEIGHBOUR, REMOTES, REMOTES6, command, if
 
 PASS, XDP_REDIRECT = 2, 4
 SEED = 9
-BUDGET = 100000
+BUDGET = 110000
 # Where plain packets of the kinds go: a host on the wire, whose neighbour is known.
 HOST = {"4": REMOTES[20], "6": REMOTES6[20]}
 
@@ -288,6 +288,76 @@ def in_turn(scene):
         expect("verdict", verdict, XDP_REDIRECT)
         expect_bytes(f"through {tunnel.name}", comparable(tunnel, out[ETH_HLEN:]), wanted)
     gateway.close()
+
+
+VLAN, VLAN_LOCAL, VLAN_HOST = "vlan7", "10.1.9.1", "10.1.9.6"
+
+
+def tagged(data, vid=7, proto=0x8100):
+    return data[:12] + struct.pack("!HH", proto, vid) + data[12:]
+
+
+def tags_checked(scene):
+    lines = [f"addr add {VLAN_LOCAL}/24 dev {VLAN}", f"link set {VLAN} up",
+             f"neigh replace {VLAN_HOST} lladdr {NEIGHBOUR.hex(':')} nud permanent dev {VLAN}"]
+    command("ip", "-batch", "-", text="".join(line + "\n" for line in lines))
+    tunnels = [ModeTunnel("ipip", REMOTES[0], LOCAL, mode="ipip"),
+               ModeTunnel("here", VLAN_HOST, VLAN_LOCAL, mode="ipip")]
+    gateway = Gateway(scene, tunnels)
+    packet = bytes(IP(src=VLAN_HOST, dst=gateway.dest(tunnels[0], "4"), flags="DF") /
+                   UDP(sport=5, dport=6) / Raw(bytes(60)))
+    right = frame(packet, scene.mac, NEIGHBOUR)
+    _, tc_out = scene.encap("ipip", frame(one_hop("4", packet)))
+    out_of_tunnel = frame(from_remote(tunnels[1], "4", inner("4", HOST["4"], 100)), scene.mac,
+                          NEIGHBOUR)
+
+    def goes():
+        for vid in (7, 0xa007):
+            for _ in range(3):
+                verdict, out = gateway.run(tagged(right, vid))
+                expect("verdict", verdict, XDP_REDIRECT)
+                expect_bytes("into the tunnel", out[ETH_HLEN:], tc_out[ETH_HLEN:])
+        verdict, out = gateway.run(tagged(out_of_tunnel))
+        expect("verdict out of a tunnel", verdict, XDP_REDIRECT)
+        expect_bytes("out of the tunnel", out, frame(one_hop("4", inner("4", HOST["4"], 100)),
+                                                     NEIGHBOUR, scene.mac))
+
+    def stays(data):
+        verdict, out = gateway.run(data)
+        expect("verdict for " + data[:60].hex(" "), verdict, PASS)
+        expect_bytes("untouched: " + data[:60].hex(" "), out, data)
+
+    def udp(**fields):
+        return frame(bytes(IP(**{"src": VLAN_HOST, "dst": gateway.dest(tunnels[0], "4"), **fields}) /
+                           UDP(sport=5, dport=6) / Raw(bytes(60))), scene.mac, NEIGHBOUR)
+
+    goes()
+    for data in (tagged(right, 8), tagged(right, 7, 0x88a8), tagged(tagged(right)), tagged(right[:14]),
+                 tagged(udp(ttl=1)), tagged(udp(dst=VLAN_LOCAL)), tagged(udp(src="10.1.99.6")),
+                 tagged(udp(proto=132)), tagged(NEIGHBOUR + right[6:]), tagged(udp(dst="224.0.0.9")),
+                 tagged(frame(from_remote(tunnels[0], "4", inner("4", HOST["4"], 100)), scene.mac,
+                              NEIGHBOUR))):
+        stays(data)
+    goes()
+    command("ip", "link", "set", VLAN, "down")
+    time.sleep(0.02)
+    stays(tagged(right))
+    stays(tagged(out_of_tunnel))
+    gateway.close()
+
+
+@test("gateway/tagged")
+def with_tags(scene):
+    """What comes in for a VLAN device: into a tunnel, and out of one; or up, with the tag."""
+    try:
+        command("ip", "link", "add", VLAN, "link", DEV, "type", "vlan", "id", "7")
+    except Failure as failure:
+        raise Skip("this kernel has no VLAN devices") from failure
+    try:
+        command("ethtool", "-K", DEV, "rxvlan", "off")
+        tags_checked(scene)
+    finally:
+        command("ip", "link", "del", VLAN)
 
 
 @test("gateway/hardware")

@@ -157,9 +157,45 @@ sent_past()
 	[ $(($(forwarded) - before)) -le "$1" ] || die "the stack forwarded $(($(forwarded) - before)) packets"
 }
 
-# Into a tunnel and out of one, by a VLAN device: the tags are in the frames that XDP sends.
+# Routed into a tunnel for frames and out of it; the kernel's driver is at the other end.
+framed()
+{
+	local before
+
+	run xt r tunnel add tap mode vxlan id 9 dstport 4789 local 10.1.2.1 remote 10.1.2.7
+	run ip -n "$(ns b)" link add tap type vxlan id 9 dstport 4789 local 10.1.2.7 remote 10.1.2.1
+	address r tap 172.18.0.1/24
+	address b tap 172.18.0.7/24
+	run ip -n "$(ns a)" route add 172.18.0.0/24 via 10.0.1.1
+	run ip -n "$(ns b)" route replace 10.0.1.0/24 via 172.18.0.1
+	many 172.18.0.7
+	sent_past 20 udp a 10.0.1.5 b 172.18.0.7 200 500
+	sent_past 20 udp b 172.18.0.7 a 10.0.1.5 200 500
+	tcp a 10.0.1.5 b 172.18.0.7 2
+	# A next hop whose address is not known is asked for, by the stack.
+	run ip -n "$(ns r)" neigh flush dev tap
+	many 172.18.0.7
+	equal "drops" "$(drops r tap)" 0
+	# As a bridge's port it belongs to that, which learns who is where from what comes in.
+	run ip -n "$(ns r)" link add br0 type bridge
+	run ip -n "$(ns r)" addr flush dev tap
+	run ip -n "$(ns r)" link set tap master br0
+	run ip -n "$(ns r)" link set br0 address "$(mac r tap)"
+	address r br0 172.18.0.1/24
+	before=$(forwarded)
+	many 172.18.0.7
+	[ $(($(forwarded) - before)) -ge 380 ] || die "the bridge saw only $(($(forwarded) - before)) of 400 packets"
+	run ip -n "$(ns r)" link del br0
+	run xt r tunnel del tap
+	run ip -n "$(ns b)" link del tap
+	run ip -n "$(ns b)" route replace 10.0.1.0/24 dev tun2
+}
+
+# Into a tunnel and out of one, by a VLAN device: the tags are in the frames that XDP sends, and gets.
 tagged()
 {
+	local before
+
 	setup
 	xt r detach eth1 2>"$tmp/err" || die "detach"
 	ip -n "$(ns r)" link add eth1.7 link eth1 type vlan id 7 2>/dev/null ||
@@ -180,8 +216,18 @@ tagged()
 	capture_end
 	run ip -n "$(ns a)" route add 10.1.3.0/24 dev tun1
 	sent_past 20 udp a 172.17.0.5 b 10.1.3.7 200 500
+	sent_past 20 udp b 172.16.0.7 a 10.0.1.5 200 500
+	sent_past 20 udp b 10.1.3.7 a 172.17.0.5 200 500
 	tcp a 10.0.1.5 b 172.16.0.7 2
 	equal "drops" "$(drops r tun1) $(drops r tun2)" "0 0"
+	# By a device that is down nothing comes in, although XDP is not told.
+	before=$(counter r tun2 rx_packets)
+	run ip -n "$(ns r)" link set eth1.7 down
+	sleep 0.1
+	on b ping -q -n -c 10 -i 0.02 -W 1 -I 172.16.0.7 10.0.1.5 >/dev/null
+	equal "received by a device that is down" "$(counter r tun2 rx_packets)" "$before"
+	run ip -n "$(ns r)" link set eth1.7 up
+	pings a 172.16.0.7
 	# A device of another tag, which the next command hears of; and none.
 	run ip -n "$(ns r)" link del eth1.7
 	run ip -n "$(ns r)" link add eth1.7 link eth1 type vlan id 8
@@ -211,6 +257,7 @@ whole check "one side only" one_side
 whole check "without forwarding" refused_without_forwarding
 check "checksums to be filled in" partial
 whole check "plain traffic" tcp a 10.0.1.5 r 10.0.1.1 2
+shared check "by a tunnel for frames" framed
 shared check "by VLAN devices" tagged
 
 finish
