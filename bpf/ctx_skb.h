@@ -14,6 +14,9 @@
 /* Tunnels whose headers differ from segment to segment, and MPLS, are filled here. */
 #define CTX_PER_SEGMENT true
 
+/* UDP checksums are the long way's. */
+#define CTX_UDP_SUMS false
+
 /* A function of its own, which leaves registers to what is not rare. */
 #define CTX_RARE __noinline
 

@@ -17,6 +17,9 @@ enum { XDP_FRAME_MASK = 0x1ffff };
 /* Tunnels whose headers differ from segment to segment, and MPLS, are the stack's to fill. */
 #define CTX_PER_SEGMENT false
 
+/* Whether the short ways of decapsulation look at UDP checksums: there is no long one. */
+#define CTX_UDP_SUMS true
+
 /* There is no stack for another function. */
 #define CTX_RARE __always_inline
 

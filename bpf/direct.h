@@ -85,8 +85,9 @@ __noinline __u32 direct_port_find(__be16 number, __u8 family)
 }
 
 /*
- * What is wrapped in UDP, where that begins behind @hlen bytes and has the rest of the packet and
- * no checksum; of GUE, headers with nothing in them but a protocol. The port may be one of ours.
+ * What is wrapped in UDP, where that begins behind @hlen bytes and has the rest of the packet, with
+ * a checksum only at XDP; of GUE, headers with nothing in them but a protocol. The port may be one
+ * of ours.
  */
 static __always_inline int direct_udp_pop(ctx_t *ctx, enum family family, __u32 hlen)
 {
@@ -99,9 +100,11 @@ static __always_inline int direct_udp_pop(ctx_t *ctx, enum family family, __u32 
 	len = family == FAMILY_IPV4
 		      ? bpf_ntohs(((const struct iphdr *)ip)->tot_len)
 		      : bpf_ntohs(((const struct ipv6hdr *)ip)->payload_len) + IPV6_HLEN;
-	if (udp->check || bpf_ntohs(udp->len) + hlen != len)
+	if ((!CTX_UDP_SUMS && udp->check) || bpf_ntohs(udp->len) + hlen != len)
 		return DIRECT_NOT;
 	port = direct_port_find(udp->dest, family);
+	if (!direct_udp_right(ctx, udp, hlen))
+		return DIRECT_NOT;
 	if ((__u8)port == WRAP_FOU)
 		return direct_payload_pop(ctx, family, head, hlen + UDP_HLEN, port >> 8);
 	if ((__u8)port != WRAP_GUE)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the short ways of decapsulation (direct.h) end in: the tunnel's slot, the checks, the pop. */
+/* What the short ways of decapsulation (direct.h) end in: the tunnel's slot, the checks, the pop.
+ */
 #ifndef XTUN_DIRECT_POP_H
 #define XTUN_DIRECT_POP_H
 
@@ -24,6 +25,28 @@ enum {
 static __always_inline bool direct_sum_right(__u64 sum)
 {
 	return !((-(sum * 0x0001000100010001ull)) >> 32);
+}
+
+/*
+ * Whether the UDP header at @at and all behind it, @len bytes, have the checksum @check. One that
+ * is still to be filled in, see wrap_check(), is not: the kernel knows where, and would not forget
+ * it with the header.
+ */
+__noinline bool direct_udp_sum(ctx_t *ctx, __u32 at, __u32 len, __u16 check)
+{
+	__u32 sum = 0;
+
+	return checksum_pseudo(ctx, WIRE_ETH_HLEN, len, WIRE_IPPROTO_UDP, &sum) &&
+	       check != (__u16)~checksum_fold(sum) && checksum_range(ctx, at, at + len, &sum) &&
+	       !checksum_fold(sum);
+}
+
+/* Whether the UDP header @udp behind @hlen bytes has no checksum, or the right one. */
+static __always_inline bool direct_udp_right(ctx_t *ctx, const struct udphdr *udp, __u32 hlen)
+{
+	return likely(!udp->check) ||
+	       (CTX_UDP_SUMS &&
+		direct_udp_sum(ctx, WIRE_ETH_HLEN + hlen, bpf_ntohs(udp->len), udp->check));
 }
 
 /* The last word of an endpoint's key. */

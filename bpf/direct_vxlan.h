@@ -63,6 +63,8 @@ static __always_inline int direct_frame_pop(ctx_t *ctx, enum family family,
 	state = bpf_map_lookup_elem(&cpu_state, &end->id);
 	if (unlikely(!state || !direct_own(ctx, state, family, local)))
 		return DIRECT_NOT;
+	if (!direct_udp_right(ctx, (void *)eth - VXLAN_HLEN - UDP_HLEN, hlen - DIRECT_FRAME_HLEN))
+		return DIRECT_NOT;
 	/* What is learned of a frame that goes the long way nevertheless is learned there again. */
 	if (end->flags & ENDPOINT_LEARN && unlikely(fdb_learn(ctx, end, hlen, family)))
 		return DIRECT_NOT;
@@ -79,13 +81,15 @@ static __always_inline int direct_frame_pop(ctx_t *ctx, enum family family,
 static __always_inline bool direct_frame_takes(ctx_t *ctx, const struct endpoint *end,
 					       const struct udphdr *udp, __u32 ip_hlen, __u32 len)
 {
-	return !(end->flags & ~(ENDPOINT_LEARN | ENDPOINT_PEERS)) && end->inner == INNER_ETHERNET &&
-	       !udp->check && bpf_ntohs(udp->len) + ip_hlen == len &&
+	const __u16 flags = ENDPOINT_LEARN | ENDPOINT_PEERS | (udp->check ? ENDPOINT_WRAP_CSUM : 0);
+
+	return !(end->flags & ~flags) && end->inner == INNER_ETHERNET &&
+	       (CTX_UDP_SUMS || !udp->check) && bpf_ntohs(udp->len) + ip_hlen == len &&
 	       len >= ip_hlen + DIRECT_FRAME_HLEN + ip_hlen && !ctx_gso_size(ctx);
 }
 
 /*
- * Take a frame out of VXLAN, or GENEVE without options, over IPv4 and without a UDP checksum.
+ * Take a frame out of VXLAN, or GENEVE without options, over IPv4, with a UDP checksum only at XDP.
  * Everything before the UDP header has been looked at, but for the header checksum, and the port.
  * Returns the hook's verdict, or DIRECT_NOT.
  */
@@ -120,7 +124,7 @@ __noinline int direct4_frame(ctx_t *ctx)
 	return direct_frame_pop(ctx, FAMILY_IPV4, &slot->end, hlen, len, &ip->daddr);
 }
 
-/* Over IPv6, where both ends have to have agreed to do without the checksum (RFC 6935). */
+/* Over IPv6, where both ends have to have agreed to do without a checksum (RFC 6935). */
 __noinline int direct6_frame(ctx_t *ctx)
 {
 	const __u32 hlen = IPV6_HLEN + DIRECT_FRAME_HLEN;

@@ -306,15 +306,15 @@ static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
 	struct cpu_state *state;
 	struct route route;
 	__u32 hlen = t->hlen;
-	int ret;
+	int ret = READY_NOT;
 
-	if (!(in->kind & t->inner || framed) || t->flags & TUNNEL_PER_SEGMENT ||
-	    t->payload == PAYLOAD_ERSPAN)
+	if (!(in->kind & t->inner || framed) || t->payload == PAYLOAD_ERSPAN)
 		return -1;
 	state = bpf_map_lookup_elem(&cpu_state, &t->id);
 	if (!state)
 		return -1;
-	ret = gateway_ready(ctx, t, state, in->len, in->kind);
+	if (likely(!(t->flags & TUNNEL_PER_SEGMENT)))
+		ret = gateway_ready(ctx, t, state, in->len, in->kind);
 	if (likely(ret != READY_NOT)) {
 		/* From the next packet on in gateway_flow4() and gateway_flow6(). */
 		way->id = t->id;
@@ -328,8 +328,10 @@ static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
 	in->encap_limit = t->encap_limit;
 	if (t->flags & TUNNEL_SHOWS_FLOW)
 		in->hash = flow_hash(ctx, in->kind);
-	if (framed)
+	if (framed) {
 		in->says = bpf_htons(WIRE_ETH_P_TEB);
+		in->frame_hlen = WIRE_ETH_HLEN;
+	}
 	route.tos = t->flags & TUNNEL_TOS_INHERIT ? in->tos : t->tos;
 	if (likely(!(t->flags & TUNNEL_TOS_PLAIN)))
 		route.tos = ecn_encap(route.tos, in->tos);

@@ -4,6 +4,7 @@ tunnel's device and the next hop behind it, in the bytes of tc."""
 
 import itertools
 import struct
+from types import SimpleNamespace
 
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
@@ -31,6 +32,9 @@ def tunnels():
             ModeTunnel("t6", REMOTES6[0], LOCAL6, mode="ip6gretap", label=0x111),
             Wrapped("t7", "vxlan", REMOTES6[1], LOCAL6, vni=45, more="udp6zerocsumrx"),
             Wrapped("t8", "geneve", REMOTES6[2], LOCAL6, vni=46, dport=6081, more="udp6zerocsumrx"),
+            ModeTunnel("s0", REMOTES[7], LOCAL, mode="gretap", okey=8, ocsum=True, oseq=True),
+            Wrapped("s1", "vxlan", REMOTES[8], vni=48, csum=True),
+            Wrapped("s2", "geneve", REMOTES6[3], LOCAL6, vni=49, dport=6081, csum=True),
             Wrapped("t9", "vxlan", "any", vni=47,
                     more=f"\npeer add t9 lladdr {BEHIND.hex(':')} via {REMOTES[6]}")]
 
@@ -92,9 +96,10 @@ def into_frames(scene):
 
 @test("gateway/frames_untouched")
 def frames_untouched(scene):
-    """Neighbours and remotes that are not known, what would be too long, checksums around frames."""
+    """Neighbours and remotes that are not known, what would be too long, and a tunnel for copies."""
     ends = tunnels()
-    ends += [Wrapped("sums", "vxlan", REMOTES[7], vni=60, csum=True),
+    erspan = f"tunnel add copies mode erspan local {LOCAL} remote {REMOTES[9]} key 5"
+    ends += [SimpleNamespace(name="copies", kinds="", command=lambda: erspan),
              Wrapped("lost", "vxlan", "any", vni=61)]
     gateway = FrameGateway(scene, ends)
     right = {kind: inner(kind, SOURCE[kind], gateway.dest(ends[2], kind), 100) for kind in "46"}

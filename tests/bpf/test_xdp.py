@@ -143,11 +143,11 @@ def forms(scene):
                           LOCAL if MODES[mode][0] == 4 else LOCAL6, mode=mode, **more)
                for i, (mode, more) in enumerate(modes)]
     both, count = Both(scene, tunnels), 0
-    for tunnel, kind, size, padding, wrap in itertools.product(
-            tunnels, "46", (40, 41, 64, 577, 1400), (0, 6), ("", "fou", "gue")):
-        if kind not in tunnel.kinds:
+    for tunnel, kind, size, padding, wrap, csum in itertools.product(
+            tunnels, "46", (40, 41, 64, 577, 1400), (0, 6), ("", "fou", "gue"), (False, True)):
+        if kind not in tunnel.kinds or (csum and not wrap):
             continue
-        packet = from_remote(tunnel, kind, inner_of(kind, size), wrap) + bytes(padding)
+        packet = from_remote(tunnel, kind, inner_of(kind, size), wrap, wrap_csum=csum) + bytes(padding)
         proto = 0x0800 if tunnel.family == 4 else 0x86dd
         data = frame(packet, scene.mac, NEIGHBOUR, proto)
         expect("who takes " + data[:80].hex(" "), both.run(data), tunnel.name)
@@ -233,6 +233,33 @@ def taken(tunnel, kind, data):
     return kind != "qinq" and len(data) - ETH_HLEN >= (20 if tunnel.family == 4 else 40)
 
 
+# How the other end says that it sends UDP checksums.
+SUM = {Wrapped: {"csum": True}, ModeTunnel: {"wrap_csum": True}}
+
+
+def unfilled(data):
+    """The packet as a virtual device passes it on: its UDP checksum is still to be filled in."""
+    if data[12:14] == b"\x08\x00":
+        udp, addresses = ETH_HLEN + 20, data[ETH_HLEN + 12:ETH_HLEN + 20]
+    else:
+        options = data[ETH_HLEN + 6] == 60
+        udp, addresses = ETH_HLEN + 40 + 8 * options, data[ETH_HLEN + 8:ETH_HLEN + 40]
+    words = addresses + bytes([0, 17]) + data[udp + 4:udp + 6]
+    total = sum(struct.unpack(f"!{len(words) // 2}H", words))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return data[:udp + 6] + struct.pack("!H", total) + data[udp + 8:]
+
+
+def ambiguous(data):
+    """A packet over IPv4 whose right UDP checksum is what stands in its place before it is filled in."""
+    data, at = unfilled(data), ETH_HLEN + 20
+    pseudo, = struct.unpack("!H", data[at + 6:at + 8])
+    words = data[at:-2]
+    total = pseudo + sum(struct.unpack(f"!{len(words) // 2}H", words))
+    return data[:-2] + struct.pack("!H", 0xffff - total % 0xffff)
+
+
 @test("xdp/frames")
 def frames(scene):
     """XDP takes frames of every kind."""
@@ -241,11 +268,13 @@ def frames(scene):
     for tunnel, wraps in TAKEN:
         for wrap, (kind, data) in itertools.product(
                 wraps, kinds_of_frames(mac(tunnel.name)).items()):
-            name = both.run(around(tunnel, data, scene.mac, wrap))
-            expect(f"who takes {kind} of {tunnel.command()} in {wrap}", name,
-                   tunnel.name if taken(tunnel, kind, data) else None)
-            count[tunnel.name] += 1
-            size[tunnel.name] += len(data) - ETH_HLEN
+            udp = wrap or isinstance(tunnel, Wrapped)
+            for csum in ({}, SUM[type(tunnel)]) if udp else ({},):
+                name = both.run(around(tunnel, data, scene.mac, wrap, **csum))
+                expect(f"who takes {kind} of {tunnel.command()} in {wrap}, {csum}", name,
+                       tunnel.name if taken(tunnel, kind, data) else None)
+                count[tunnel.name] += 1
+                size[tunnel.name] += len(data) - ETH_HLEN
     expect("verdicts of tc", both.seen, {REDIRECT: sum(count.values())})
     counted = both.finish(sum(count.values()))
     for name in count:
@@ -257,7 +286,7 @@ def frames(scene):
 
 @test("xdp/frames_left")
 def frames_left(scene):
-    """What XDP leaves to tc as it came: other tunnels, checksums, padding, small ones, marks of ECN."""
+    """What XDP leaves to tc as it came: other tunnels, unfilled checksums, padding, small ones, marks of ECN."""
     tunnels = [tunnel for tunnel, _ in TAKEN] + LEFT
     both, carried = Both(scene, tunnels), 0
     whole = [around(tunnel, data, scene.mac) for tunnel in LEFT
@@ -270,11 +299,11 @@ def frames_left(scene):
             whole.append(around(tunnel, data[:33 if tunnel.family == 4 else 53], scene.mac, wrap))
             whole.append(right[:ETH_HLEN] + marked(right[ETH_HLEN:], tunnel.family, 3))
             if isinstance(tunnel, Wrapped) or wrap:
-                csum = {"csum": True} if isinstance(tunnel, Wrapped) else {"wrap_csum": True}
-                whole.append(around(tunnel, data, scene.mac, wrap, **csum))
+                whole.append(unfilled(around(tunnel, data, scene.mac, wrap, **SUM[type(tunnel)])))
     geneve = TAKEN[2][0]
     whole.append(around(geneve, options_of(NOTED) + data, scene.mac, options=[],
                         optionlen=len(options_of(NOTED)) // 4))
+    whole.append(ambiguous(around(TAKEN[0][0], bare("4", inner_of("4", 100)), scene.mac, csum=True)))
     for data in whole:
         expect("who takes " + data[:100].hex(" "), both.run(data), None)
     expect("verdicts of tc", both.seen, {REDIRECT: len(whole)})

@@ -160,8 +160,9 @@ sent_past()
 # Routed into a tunnel for frames and out of it; the kernel's driver is at the other end.
 framed()
 {
-	local before
+	local host before
 
+	for host in a b; do run on "$host" ethtool -K eth0 tx off >/dev/null; done
 	run xt r tunnel add tap mode vxlan id 9 dstport 4789 local 10.1.2.1 remote 10.1.2.7
 	run ip -n "$(ns b)" link add tap type vxlan id 9 dstport 4789 local 10.1.2.7 remote 10.1.2.1
 	address r tap 172.18.0.1/24
