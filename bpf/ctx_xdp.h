@@ -116,10 +116,11 @@ static __always_inline __be16 ctx_eth_proto(ctx_t *ctx)
 	return eth ? eth->h_proto : 0;
 }
 
-static __always_inline bool xdp_sent_to(const struct ethhdr *eth, const __u8 *mac)
+/* Whether the frame at @head is for @mac. */
+static __always_inline bool xdp_sent_to(const void *head, const void *mac)
 {
-	return *(const __u32 *)eth->h_dest == *(const __u32 *)mac &&
-	       *(const __u16 *)(eth->h_dest + 4) == *(const __u16 *)(mac + 4);
+	return *(const __u32 *)head == *(const __u32 *)mac &&
+	       *(const __u16 *)(head + 4) == *(const __u16 *)(mac + 4);
 }
 
 /*

@@ -394,18 +394,28 @@ static __always_inline int gateway_flow6(ctx_t *ctx, __u32 iif, bool inner, bool
 					     : READY_NOT;
 }
 
-/* Whether a frame has TCP or UDP behind its IP header, and is for none of our ports. */
-static __always_inline bool gateway_plain(const void *head, const void *end, __be16 eth_proto)
+/* Whether what is at @l4 is TCP or UDP, and for none of our ports. */
+static __always_inline bool gateway_others(const void *l4, const void *end, __u8 ip_proto)
 {
-	const bool ipv4 = eth_proto == bpf_htons(WIRE_ETH_P_IP);
-	const __u8 *ip_proto = head + WIRE_ETH_HLEN + (ipv4 ? 9 : 6);
-	const struct udphdr *udp = head + WIRE_ETH_HLEN + (ipv4 ? IPV4_HLEN : IPV6_HLEN);
+	const struct udphdr *udp = l4;
 
-	if (unlikely((void *)(udp + 1) > end || (!ipv4 && eth_proto != bpf_htons(WIRE_ETH_P_IPV6))))
+	if (unlikely((void *)(udp + 1) > end))
 		return false;
-	if (*ip_proto == WIRE_IPPROTO_UDP)
-		return !port_among(slots.ports.all, udp->dest);
-	return *ip_proto == WIRE_IPPROTO_TCP;
+	return ip_proto == WIRE_IPPROTO_TCP ||
+	       (ip_proto == WIRE_IPPROTO_UDP && !port_among(slots.ports.all, udp->dest));
+}
+
+/* Whether a frame of @eth_proto, which has more than an Ethernet header, surely is for no tunnel's
+ * end. */
+static __always_inline bool gateway_plain(const void *head, const void *end, __u32 eth_proto)
+{
+	const void *ip = head + WIRE_ETH_HLEN;
+
+	if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IP)))
+		return ip + IPV4_HLEN <= end &&
+		       gateway_others(ip + IPV4_HLEN, end, ((const struct iphdr *)ip)->protocol);
+	return eth_proto == bpf_htons(WIRE_ETH_P_IPV6) && ip + IPV6_HLEN <= end &&
+	       gateway_others(ip + IPV6_HLEN, end, ((const struct ipv6hdr *)ip)->nexthdr);
 }
 
 /*

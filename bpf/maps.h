@@ -235,7 +235,7 @@ static __noinline int drop_count(__u32 id, int ret, int verdict)
 /* Whether a UDP port may be one of those in a mask of struct port_masks. */
 static __always_inline bool port_among(__u64 mask, __be16 port)
 {
-	return mask >> port_bit(bpf_ntohs(port)) & 1;
+	return mask >> port_bit(port) & 1;
 }
 
 /* The tunnel of a port, NULL: none. */

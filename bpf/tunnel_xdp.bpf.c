@@ -8,17 +8,10 @@
 
 /* Carry the packet of @eth_proto that came in by @device. Returns the hook's verdict, or CTX_NEXT:
  * it is as it came. */
-static __always_inline int carry(ctx_t *ctx, const struct xdp_device *device, __be16 eth_proto)
+static __always_inline int carry(ctx_t *ctx, const struct xdp_device *device, __u32 eth_proto)
 {
 	int verdict = DIRECT_NOT;
 
-	/* What surely is for no tunnel's end */
-	if (gateway_mode && gateway_plain(ctx_begin(ctx), ctx_end(ctx), eth_proto)) {
-		verdict = gateway_flow(ctx, device->ifindex, eth_proto, false,
-				       device->flags & XDP_DEVICE_PARTIAL);
-		if (likely(verdict != READY_NOT))
-			return verdict;
-	}
 	if (gateway_mode && unlikely(device->out) && !vlan_back(ctx, device->ifindex))
 		return CTX_NEXT;
 	if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IP)))
@@ -35,16 +28,15 @@ static __always_inline int carry(ctx_t *ctx, const struct xdp_device *device, __
 
 /*
  * The short way of decapsulation, before the stack has made anything of the packet, and in gateway
- * mode into tunnels too. All else is passed up as it came: the programs at tc do it, or know why
- * not.
+ * mode into tunnels too. All else is passed up: the programs at tc do it, or know why not.
  */
 static __always_inline int receive(ctx_t *ctx, bool frags)
 {
 	__u32 slot = xdp_device_slot(xdp_ingress(ctx));
 	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
 	void *head = ctx_begin(ctx), *end = ctx_end(ctx);
-	__be16 eth_proto;
-	int verdict, cpu;
+	int verdict = DIRECT_NOT, cpu;
+	__u32 eth_proto;
 
 	if (!device || head + WIRE_ETH_HLEN > end || device->ifindex != xdp_ingress(ctx))
 		return XDP_PASS;
@@ -57,12 +49,21 @@ static __always_inline int receive(ctx_t *ctx, bool frags)
 	} else if (!xdp_for_us(head, end, device)) {
 		return XDP_PASS;
 	}
+	/* Known not to be more than 16 bits, and not to be looked at again for that. */
+	asm volatile("" : "+r"(eth_proto));
 	if (unlikely(device->spread.count)) {
 		cpu = spread(ctx, device, eth_proto);
 		if (cpu < 0)
 			return XDP_PASS;
 		return frags ? bpf_redirect_map(&cpus_frags, cpu, XDP_PASS)
 			     : bpf_redirect_map(&cpus, cpu, XDP_PASS);
+	}
+	/* What surely is for no tunnel's end */
+	if (gateway_mode && gateway_plain(ctx_begin(ctx), ctx_end(ctx), eth_proto)) {
+		verdict = gateway_flow(ctx, device->ifindex, eth_proto, false,
+				       device->flags & XDP_DEVICE_PARTIAL);
+		if (likely(verdict != READY_NOT))
+			return verdict;
 	}
 	verdict = carry(ctx, device, eth_proto);
 	if (gateway_mode && unlikely(device->out) && verdict == CTX_NEXT)

@@ -243,10 +243,11 @@ struct port_masks {
 	__u64 frames; /* those of VXLAN and GENEVE in it */
 };
 
-/* Of a port in host byte order. */
-static inline __u32 port_bit(__u16 port)
+static inline __u32 port_bit(__be16 port)
 {
-	return (port ^ port >> 6) & 63;
+	const __u32 word = (__u16)port;
+
+	return (word ^ word >> 6) & 63;
 }
 
 /* All slots, and what every packet asks for, in one map: memory whose address programs know (.bss),

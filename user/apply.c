@@ -57,7 +57,7 @@ static int ports_apply(const struct maps *maps, const struct model *want)
 	if (!ports)
 		return -ENOMEM;
 	for (i = 0; i < count; i++) {
-		bit = 1ULL << port_bit(ntohs(ports[i].key.port));
+		bit = 1ULL << port_bit(ports[i].key.port);
 		masks.all |= bit;
 		masks.frames |= ports[i].port.wrap >= WRAP_VXLAN ? bit : 0;
 	}
