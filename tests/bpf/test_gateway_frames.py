@@ -133,7 +133,7 @@ def out_of_frames(scene):
     """A frame for the tunnel's device: what is in it goes onto the wire, and into the next tunnel."""
     gateway = FrameGateway(scene, tunnels())
     for end, kind, size, ttl in few(itertools.product(gateway.tunnels, "46", (60, 577, 1300), (2, 64)),
-                                    least=20):
+                                    least=8):
         own = mac(end.name)
         proto = 0x0800 if end.family == 4 else 0x86dd
         source = gateway.dest(end, kind)
