@@ -8,6 +8,8 @@
  *	gauge redirect DEV PIN OUT	send what arrives on DEV out of OUT
  *	gauge floor DEV PIN OUT [COUNT]	likewise behind an outer header; COUNT (1) destinations are known,
  *					from the one in FLOOR_FIRST on
+ *	gauge router|router-out DEV PIN OUT [COUNT]
+ *					the same as a router has to do it, and out of a tunnel
  *	gauge read PIN [FILE]		print the count and start anew; FILE gets one of the frames
  *	gauge send OUT COUNT FILE	send the frame in FILE out of OUT; prints the nanoseconds it took
  *
@@ -31,7 +33,7 @@ enum { BATCH = 64, FLOOR_FIRST = 10 << 24 | 2 << 16 | 9 }; /* 10.2.0.9 */
 
 static int usage(void)
 {
-	fputs("usage: gauge drop|drop-tc|pass DEV PIN | redirect DEV PIN OUT | floor DEV PIN OUT [COUNT]\n"
+	fputs("usage: gauge drop|drop-tc|pass DEV PIN | redirect DEV PIN OUT | floor|router|router-out DEV PIN OUT [COUNT]\n"
 	      "       gauge read PIN [FILE] | send OUT COUNT FILE\n",
 	      stderr);
 	return 2;
@@ -111,6 +113,7 @@ static int attach(const char *what, const char *dev, const char *pin, const char
 	} programs[] = {
 		{ "drop", "gauge_drop" }, { "drop-tc", "gauge_drop_tc" }, { "pass", "gauge_pass" },
 		{ "redirect", "gauge_redirect" }, { "floor", "gauge_floor" },
+		{ "router", "gauge_router" }, { "router-out", "gauge_router_out" },
 	};
 	struct gauge_bpf *skel;
 	char data[256];
