@@ -295,6 +295,24 @@ static __always_inline bool gateway_frame(ctx_t *ctx, const struct gateway_route
 	return true;
 }
 
+/* Prepare @state for the packets after one into @t that went the long way by @cache; frames of @way
+ * go the short one from now on. */
+static __always_inline void gateway_prepare(const struct tunnel *t, struct cpu_state *state,
+					    const struct route_cache *cache,
+					    struct gateway_route *way, bool framed)
+{
+	if (cache != &state->route)
+		return;
+	if (!cache->ready && !framed && ready_can(t))
+		ready_make(t, state);
+	if (!cache->ready && framed && ready_frame_can(t))
+		ready_frame_make(t, state);
+	if (cache->ready == READY_FRAME && gateway_sends(cache->ifindex, false)) {
+		way->id = t->id;
+		way->out = cache->ifindex;
+	}
+}
+
 /* Into the tunnel @t, to which @way leads, as encap_packet() and encap_frame() do. Returns a
  * verdict, or -1: the stack's. */
 static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
@@ -313,7 +331,7 @@ static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
 	state = bpf_map_lookup_elem(&cpu_state, &t->id);
 	if (!state)
 		return -1;
-	if (likely(!(t->flags & TUNNEL_PER_SEGMENT)))
+	if (!framed && likely(!(t->flags & TUNNEL_PER_SEGMENT)))
 		ret = gateway_ready(ctx, t, state, in->len, in->kind);
 	if (likely(ret != READY_NOT)) {
 		/* From the next packet on in gateway_flow4() and gateway_flow6(). */
@@ -345,8 +363,7 @@ static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
 	    (framed && !gateway_frame(ctx, way, hlen, in->kind)) ||
 	    outer_write(ctx, t, in, &route, cache, hlen))
 		return drop_count(t->id, REFUSE(push_failed), CTX_DROP);
-	if (cache == &state->route && !cache->ready && ready_can(t))
-		ready_make(t, state);
+	gateway_prepare(t, state, cache, way, framed);
 	state->tx_packets++;
 	state->tx_bytes += in->len;
 	return gateway_redirect(ctx, route.ifindex);

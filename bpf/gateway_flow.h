@@ -8,6 +8,7 @@
 #define XTUN_GATEWAY_FLOW_H
 
 #include "direct.h"
+#include "ready_frame_make.h"
 #include "ready_wrap.h"
 
 enum {
@@ -210,6 +211,45 @@ static __always_inline __u32 gateway_hash(const void *ip, const void *end, __u8 
 }
 
 /*
+ * Begin with a packet of @len bytes, of @kind: read its header into @in, and the hash of its flow
+ * where an outer header shows it, and count it one hop less; *@hop is what that was. Returns 0, or
+ * READY_NOT with nothing changed.
+ */
+static __always_inline int gateway_begin(ctx_t *ctx, const struct tunnel *t,
+					 const struct ready *ready, __u32 len, __u8 kind,
+					 struct ready_inner *in, __u32 *hop, __u32 *hash)
+{
+	void *ip = ctx_begin(ctx) + WIRE_ETH_HLEN;
+	__u32 *word;
+
+	*hash = 0;
+	if (kind == INNER_IPV4) {
+		if (ip + IPV4_HLEN > ctx_end(ctx))
+			return READY_NOT;
+		ready_read4(ready, ip, in);
+		if (unlikely(len > in->room))
+			return READY_NOT;
+		word = ip + 8;
+		*hop = *word;
+		*word = gateway_hop4(*hop);
+		if (t->flags & TUNNEL_SHOWS_FLOW)
+			*hash = gateway_hash(ip, ctx_end(ctx), INNER_IPV4);
+	} else {
+		if (ip + IPV6_HLEN > ctx_end(ctx))
+			return READY_NOT;
+		ready_read6(ready, ip, in);
+		if (unlikely(len > in->room))
+			return READY_NOT;
+		word = ip + 4;
+		*hop = *word;
+		*word = *hop - (1 << 24);
+		if (t->flags & TUNNEL_SHOWS_FLOW)
+			*hash = gateway_hash(ip, ctx_end(ctx), INNER_IPV6);
+	}
+	return 0;
+}
+
+/*
  * Into the tunnel @t, whose outer headers are prepared: a packet of @len bytes, as long as its
  * frame, of @kind, without options and no fragment. Returns a verdict, a refusal, or READY_NOT with
  * nothing changed.
@@ -217,37 +257,12 @@ static __always_inline __u32 gateway_hash(const void *ip, const void *end, __u8 
 __noinline int gateway_carry(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state, __u32 len,
 			     __u8 kind)
 {
-	__u32 *word, hop, hash = 0;
 	struct ready_inner in;
-	void *ip;
+	__u32 hop, hash;
 	int ret;
 
-	if (!t || !state)
+	if (!t || !state || gateway_begin(ctx, t, &state->ready, len, kind, &in, &hop, &hash))
 		return READY_NOT;
-	ip = ctx_begin(ctx) + WIRE_ETH_HLEN;
-	if (kind == INNER_IPV4) {
-		if (ip + IPV4_HLEN > ctx_end(ctx))
-			return READY_NOT;
-		ready_read4(&state->ready, ip, &in);
-		if (unlikely(len > in.room))
-			return READY_NOT;
-		word = ip + 8;
-		hop = *word;
-		*word = gateway_hop4(hop);
-		if (t->flags & TUNNEL_SHOWS_FLOW)
-			hash = gateway_hash(ip, ctx_end(ctx), INNER_IPV4);
-	} else {
-		if (ip + IPV6_HLEN > ctx_end(ctx))
-			return READY_NOT;
-		ready_read6(&state->ready, ip, &in);
-		if (unlikely(len > in.room))
-			return READY_NOT;
-		word = ip + 4;
-		hop = *word;
-		*word = hop - (1 << 24);
-		if (t->flags & TUNNEL_SHOWS_FLOW)
-			hash = gateway_hash(ip, ctx_end(ctx), INNER_IPV6);
-	}
 	if (ready_wrapped(state))
 		ret = ready_wrap(ctx, t, state, &in, len, hash);
 	else if (state->route.ready == READY_IPV6)
@@ -274,6 +289,62 @@ __noinline int gateway_ready(ctx_t *ctx, const struct tunnel *t, struct cpu_stat
 	return gateway_carry(ctx, t, state, len, kind);
 }
 
+/* Write all headers around an inner packet of @eth_proto into the room: the frame goes from the
+ * tunnel's device to the next hop of @way. Returns 0 or a refusal. */
+static __always_inline int gateway_frame_write(ctx_t *ctx, const struct cpu_state *state,
+					       const struct gateway_route *way, __u64 head,
+					       __u32 third, const struct ready_rest *rest,
+					       __be16 eth_proto)
+{
+	void *to = ctx_begin(ctx), *inner = to + (state->ready.hlen & 0x7f);
+	__u64 *word = to + READY_FRAME_AT;
+
+	if (unlikely((void *)(word + 2) > ctx_end(ctx) || inner + WIRE_ETH_HLEN > ctx_end(ctx)))
+		return REFUSE(push_failed);
+	/* As in ready_frame_write(), the frame's header last */
+	word[0] = rest->words[0];
+	if (rest->count > 1)
+		word[1] = rest->words[1];
+	*(__u64 *)inner = *(const __u64 *)way->eth;
+	*(__u32 *)(inner + 8) = *(const __u32 *)(way->eth + 8);
+	*(__be16 *)(inner + 12) = eth_proto;
+	ready_ethernet(to, &state->route);
+	*(__u64 *)(to + 14) = head;
+	*(__u32 *)(to + 22) = third;
+	*(__u64 *)(to + 26) = state->ready.addresses;
+	return 0;
+}
+
+/* As gateway_carry(), into a tunnel for frames, to which @way leads. */
+__noinline int gateway_frame_carry(ctx_t *ctx, struct cpu_state *state,
+				   const struct gateway_route *way, __u32 len, __u8 kind)
+{
+	struct ready_inner in;
+	struct ready_rest rest;
+	const struct tunnel *t;
+	__u32 hop, third, hash;
+	__u64 head;
+	int ret;
+
+	if (!state || !way)
+		return READY_NOT;
+	t = port_tunnel(way->ifindex);
+	if (!t || gateway_begin(ctx, t, &state->ready, len, kind, &in, &hop, &hash))
+		return READY_NOT;
+	if (t->wrap == WRAP_NONE)
+		ready_frame_gre(t, &rest);
+	else
+		ready_frame_wrap(t, hash, len + state->ready.hlen - IPV4_HLEN, &rest);
+	ret = ready4_build(&state->ready, &in, len, true, &head, &third);
+	if (likely(!ret)) {
+		ret = READY_NOT;
+		if (likely(!ctx_push(ctx, state->ready.hlen, 0)))
+			ret = gateway_frame_write(ctx, state, way, head, third, &rest,
+						  kind_eth_proto(kind));
+	}
+	return gateway_carried(ctx, state, ret, hop, kind, len);
+}
+
 /*
  * Into the tunnel of @route: a packet of @len bytes, as long as its frame, whose header of @kind is
  * at @ip. Returns a verdict, a refusal, or READY_NOT.
@@ -291,6 +362,10 @@ static __always_inline int gateway_flow_encap(ctx_t *ctx, const struct gateway_r
 	if (unlikely(!state || gateway_stamp(state->route.jiffies) != route->stamp ||
 		     state->route.ifindex != route->out))
 		return READY_NOT;
+	if (state->route.ready == READY_FRAME) {
+		ret = gateway_frame_carry(ctx, state, route, len, kind);
+		return likely(ret >= 0) ? ret : drop_count(route->id, ret, CTX_DROP);
+	}
 	if (state->route.ready != READY_IPV4) {
 		t = port_tunnel(route->ifindex);
 		ret = t ? gateway_carry(ctx, t, state, len, kind) : READY_NOT;

@@ -23,7 +23,7 @@ from scene import (DEV, LOCAL, LOCAL6, NEIGHBOUR, REMOTES, REMOTES6, command, if
 
 PASS, XDP_REDIRECT = 2, 4
 SEED = 9
-BUDGET = 110000
+BUDGET = 120000
 # Where plain packets of the kinds go: a host on the wire, whose neighbour is known.
 HOST = {"4": REMOTES[20], "6": REMOTES6[20]}
 
