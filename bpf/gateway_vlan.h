@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What comes in with a VLAN tag (IEEE 802.1Q) for a VLAN device on one that forwards: it is taken
- *as that device's, without the tag, or goes up with it.
+ * What comes in with a VLAN tag (IEEE 802.1Q) for a VLAN device on one that forwards. It is taken
+ * as that device's, without the tag, or goes up with it.
  *
  *	| destination | source | tag, TCI | ethertype | ...
  *	  6             6        2    2     2
