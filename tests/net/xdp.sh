@@ -300,6 +300,9 @@ taps_forms()
 	while read -r mode words; do
 		# shellcheck disable=SC2086 # keywords
 		taps xdp "$mode" $words
+		# Nobody asks for a neighbour while frames are counted.
+		run ip -n "$(ns a)" neigh replace 172.19.0.2 lladdr "$(mac b tap)" dev tap nud permanent
+		run ip -n "$(ns b)" neigh replace 172.19.0.1 lladdr "$(mac a tap)" dev tap nud permanent
 		pings a 172.19.0.2
 		before=$(counter b tap rx_packets)
 		sockets frames "$(ns a)" tap "$(ns b)" tap 1
