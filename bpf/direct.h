@@ -103,12 +103,11 @@ static __always_inline int direct_udp_pop(ctx_t *ctx, enum family family, __u32 
 	if ((!CTX_UDP_SUMS && udp->check) || bpf_ntohs(udp->len) + hlen != len)
 		return DIRECT_NOT;
 	port = direct_port_find(udp->dest, family);
-	if (!direct_udp_right(ctx, udp, hlen))
+	/* Nobody else's packet is summed, nor a frame's once more. */
+	if (((__u8)port != WRAP_FOU && (__u8)port != WRAP_GUE) || !direct_udp_right(ctx, udp, hlen))
 		return DIRECT_NOT;
 	if ((__u8)port == WRAP_FOU)
 		return direct_payload_pop(ctx, family, head, hlen + UDP_HLEN, port >> 8);
-	if ((__u8)port != WRAP_GUE)
-		return DIRECT_NOT;
 	gue = bpf_ntohl(*(const __be32 *)(udp + 1));
 	if (gue & ~0xff0000u)
 		return DIRECT_NOT;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the short ways of decapsulation (direct.h) end in: the tunnel's slot, the checks, the pop.
- */
+/* What the short ways of decapsulation (direct.h) end in: tunnel's slot, checks, pop. */
 #ifndef XTUN_DIRECT_POP_H
 #define XTUN_DIRECT_POP_H
 

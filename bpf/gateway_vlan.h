@@ -14,6 +14,7 @@
 #define XTUN_GATEWAY_VLAN_H
 
 #include "gateway_flow.h"
+#include "remote.h"
 
 enum { VLAN_ID_MASK = 0xfff, VLAN_SENDERS = 256 /* on each CPU */ };
 
