@@ -235,7 +235,9 @@ for kind in $anchor_kinds; do
 	kind_exists "$kind" || continue
 	# On an emulated processor the rest is for dummy, which is the same to xtun.
 	[ "$kind" != ifb ] || [ -z "${XTUN_QUICK:-}" ] || continue
-	shared true # so that who shares them gets others of each kind
+	# So that two or three who share them get others of each kind.
+	shared true
+	shared true
 	shared check "$kind follows the underlay's mtu" follows_mtu "$kind"
 	shared check "$kind goes with the tunnel" goes_with_tunnel "$kind"
 	shared check "$kind deleted leaves no half tunnel" no_half_tunnel "$kind"

@@ -177,23 +177,23 @@ decoded()
 # carries INNER OUTER GSO PORT NAME - all that a tunnel must carry
 carries()
 {
-	local from=${inner_a[$1]} to=${inner_b[$1]}
+	local from=${inner_a[$1]} to=${inner_b[$1]} there back all
 
+	there=("$(ns a)" "$from" "$(ns b)" "$to")
+	back=("$(ns b)" "$to" "$(ns a)" "$from")
 	pings a "$to"
 	pings b "$from"
 	decoded "$2" "$4" "$to" "$5"
 	pings a "$to" -s 8000
 	mtu_right "$to" "$1"
 	counted "$to"
-	udp a "$from" b "$to" 100 1000
-	udp b "$to" a "$from" 20 9000
-	tcp a "$from" b "$to" 16
+	all=(udp "${there[@]}" 100 1000 , udp "${back[@]}" 20 9000 , tcp "${there[@]}" 16)
 	# Wrapped in UDP, several datagrams in one packet cannot be parted before kernels of 2026.
-	[ "$4" != - ] || traffic udpgso "$(ns a)" "$from" "$(ns b)" "$to"
+	[ "$4" != - ] || all+=(, udpgso "${there[@]}")
+	traffic "${all[@]}"
 	gso "$2" "$3" "$from" "$to"
 	offload off
-	tcp a "$from" b "$to" 4
-	traffic udpgso "$(ns a)" "$from" "$(ns b)" "$to"
+	traffic tcp "${there[@]}" 4 , udpgso "${there[@]}"
 	offload on
 	# Two processors that number packets may send them in another order, and what is late is dropped.
 	[[ $5 == *seq* ]] || nothing_dropped

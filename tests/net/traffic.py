@@ -6,7 +6,8 @@ traffic.py tcp NETNS ADDRESS NETNS ADDRESS MIB        bulk data, one way, then t
 traffic.py udp NETNS ADDRESS NETNS ADDRESS COUNT SIZE COUNT datagrams with SIZE bytes of payload
 traffic.py udpgso NETNS ADDRESS NETNS ADDRESS         datagrams that leave as one large packet
 
-Addresses are of IPv4 or of IPv6.
+Addresses are of IPv4 or of IPv6. Several of these, with a comma as a word of its own between them, follow
+one another.
 """
 
 import contextlib
@@ -99,7 +100,7 @@ def udp_gso(sender, receiver, address):
             sys.exit(f"udp to {address}: segment {i + 1} of {count} arrived changed")
 
 
-def main(verb, *args):
+def request(verb, *args):
     if verb == "tcp":
         a, b = Host(args[0]), Host(args[2])
         tcp_one_way(a, b, args[3], int(args[4]))
@@ -113,7 +114,14 @@ def main(verb, *args):
         sys.exit(__doc__)
 
 
-try:
-    main(*sys.argv[1:])
-except OSError as error:
-    sys.exit(f"{' '.join(sys.argv[1:2])}: {error}")
+def main(words):
+    while words:
+        end = words.index(",") if "," in words else len(words)
+        try:
+            request(*words[:end])
+        except OSError as error:
+            sys.exit(f"{words[0]}: {error}")
+        words = words[end + 1:]
+
+
+main(sys.argv[1:] or [""])
