@@ -14,6 +14,14 @@
 /* For the verifier: no frame is longer. */
 enum { XDP_FRAME_MASK = 0x1ffff };
 
+/* A length that is no longer, as that of any packet is. 6.1 does not know it of 16 bits that were
+ * swapped, and clang, which does, would drop the mask. */
+static __always_inline __u32 xdp_bounded(__u32 len)
+{
+	asm volatile("" : "+r"(len));
+	return len & XDP_FRAME_MASK;
+}
+
 /* Tunnels whose headers differ from segment to segment, and MPLS, are the stack's to fill. */
 #define CTX_PER_SEGMENT false
 
@@ -91,8 +99,7 @@ static __always_inline bool ctx_holds(ctx_t *ctx, __u32 len)
 {
 	void *data = ctx_begin(ctx);
 
-	return likely(data + (len & XDP_FRAME_MASK) <= ctx_end(ctx)) ||
-	       len <= bpf_xdp_get_buff_len(ctx);
+	return likely(data + xdp_bounded(len) <= ctx_end(ctx)) || len <= bpf_xdp_get_buff_len(ctx);
 }
 
 static __always_inline void *ctx_head(ctx_t *ctx, __u32 len)

@@ -63,7 +63,7 @@ struct {
 } port_seen SEC(".maps");
 
 /* What struct port has of a port and family, WRAP_NONE: it is none of ours. */
-__noinline __u32 direct_port_find(__be16 number, __u8 family)
+static __always_inline __u32 direct_port_find(__be16 number, __u8 family)
 {
 	__u32 zero = 0, generation = *(volatile __u32 *)&slots.generation;
 	struct port_key key = { .port = number, .family = family };

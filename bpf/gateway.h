@@ -48,8 +48,7 @@ static __always_inline int gateway_read4(ctx_t *ctx, struct gateway_packet *pack
 	packet->in.df = !!(ip->frag_off & bpf_htons(IPV4_DF));
 	packet->source = address_ipv4(ip->saddr);
 	packet->dest = address_ipv4(ip->daddr);
-	return !partial || gateway_payload(ip + 1, ctx_end(ctx), ip->protocol,
-					   (__u64)ip->saddr + ip->daddr, len - IPV4_HLEN)
+	return !partial || gateway_payload(ip + 1, ctx_end(ctx), ip->protocol, gateway_sum4(ip))
 		       ? 0
 		       : -1;
 }
@@ -80,8 +79,7 @@ static __always_inline int gateway_read6(ctx_t *ctx, struct gateway_packet *pack
 	__builtin_memcpy(&packet->dest, &ip->daddr, sizeof(packet->dest));
 	if (gateway_extends(ip->nexthdr))
 		return -1;
-	return !partial || gateway_payload(ip + 1, ctx_end(ctx), ip->nexthdr, gateway_sum6(ip),
-					   packet->in.len - IPV6_HLEN)
+	return !partial || gateway_payload(ip + 1, ctx_end(ctx), ip->nexthdr, gateway_sum6(ip))
 		       ? 0
 		       : -1;
 }
@@ -334,7 +332,7 @@ static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
 	if (!framed && likely(!(t->flags & TUNNEL_PER_SEGMENT)))
 		ret = gateway_ready(ctx, t, state, in->len, in->kind);
 	if (likely(ret != READY_NOT)) {
-		/* From the next packet on in gateway_flow4() and gateway_flow6(). */
+		/* From the next packet on in gateway_flow_kind(). */
 		way->id = t->id;
 		way->out = state->route.ifindex;
 		return likely(ret >= 0) ? ret : drop_count(t->id, ret, CTX_DROP);

@@ -7,120 +7,9 @@
 #ifndef XTUN_GATEWAY_FLOW_H
 #define XTUN_GATEWAY_FLOW_H
 
-#include "direct.h"
+#include "gateway_route.h"
 #include "ready_frame_make.h"
 #include "ready_wrap.h"
-
-enum {
-	GATEWAY_BITS = 9,
-	GATEWAY_ROUTES = 1 << GATEWAY_BITS, /* on each CPU */
-	GATEWAY_AGAIN =
-		256, /* in one tick of so many next hops are the stack's, which keeps them */
-};
-
-/* 2^64 divided by the golden ratio. */
-#define GATEWAY_FACTOR 0x9e3779b97f4a7c15ull
-
-/* What the kernel says about a destination, good for one tick of jiffies and one configuration. */
-struct gateway_route {
-	__u64 stamp; /* gateway_stamp() of then */
-	__u64 how;   /* gateway_how() of the packet */
-	__u64 pair;  /* gateway_pair() of its addresses */
-	union address source, dest;
-	__u32 ifindex; /* 0: the stack's */
-	__u32 mtu;
-	__u32 out; /* of a tunnel whose packets may be sent by XDP: where to, and the tunnel's id */
-	__u32 id;
-	__u8 eth[12]; /* the next hop's address and the device's, */
-	__u8 tunnel;  /* if it is no tunnel's device */
-	__u8 plain;   /* gateway_flow_send() may send it */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, GATEWAY_ROUTES);
-	__type(key, __u32);
-	__type(value, struct gateway_route);
-} gateway_routes SEC(".maps");
-
-/* Whether XDP may send out of a device: those that were attached for it, with @tags also VLAN
- * devices on them. */
-static __always_inline bool gateway_sends(__u32 ifindex, bool tags)
-{
-	__u32 slot = xdp_device_slot(ifindex);
-	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
-
-	return device && device->ifindex == ifindex && device->flags & XDP_DEVICE_FORWARD &&
-	       (tags || !device->out);
-}
-
-/* What changes with the tick and with the configuration. */
-static __always_inline __u64 gateway_stamp(__u64 jiffies)
-{
-	return jiffies ^ (__u64) * (volatile __u32 *)&slots.generation << 32;
-}
-
-/* What a route depends on besides the addresses, in one word; never 0. */
-static __always_inline __u64 gateway_how(__u8 tos, __u8 kind, __u32 iif)
-{
-	return iif | (__u64)(tos & ~ECN_MASK) << 32 | (__u64)kind << 40;
-}
-
-/* Both addresses in 64 bits: of IPv4 as they lie in the header, of IPv6 mixed. */
-static __always_inline __u64 gateway_pair(const void *source, const void *dest, bool ipv4)
-{
-	const __u64 *from = source, *to = dest;
-
-	if (ipv4)
-		return *(const __u32 *)source | (__u64) * (const __u32 *)dest << 32;
-	return (from[0] ^ from[1]) * GATEWAY_FACTOR ^ to[0] ^ to[1];
-}
-
-/* Where the answer for a pair of addresses may lie. Multiplicative hashing (Knuth, TAOCP 6.4). */
-static __always_inline struct gateway_route *gateway_route_at(__u64 pair)
-{
-	__u32 slot = pair * GATEWAY_FACTOR >> (64 - GATEWAY_BITS);
-
-	return bpf_map_lookup_elem(&gateway_routes, &slot);
-}
-
-/*
- * Whether what lies at @l4, @len bytes behind an IP header, may be sent on by XDP although
- * checksums may be left to be filled in: such a field holds the sum of the pseudo header. @sum: of
- * the addresses.
- */
-static __always_inline bool gateway_payload(const void *l4, const void *end, __u8 ip_proto,
-					    __u64 sum, __u32 len)
-{
-	const __sum16 *check = l4 + 6;
-
-	if (ip_proto == WIRE_IPPROTO_TCP)
-		check = l4 + 16;
-	else if (ip_proto != WIRE_IPPROTO_UDP)
-		return ip_proto == IPPROTO_ICMP || ip_proto == WIRE_IPPROTO_ICMPV6;
-	if (unlikely((void *)(check + 1) > end))
-		return false;
-	/* Without a sum of its own UDP may wrap something that lacks one, too. */
-	if (ip_proto == WIRE_IPPROTO_UDP && unlikely(!*check))
-		return false;
-	/* Whether the field and the sum are equal modulo 0xffff. */
-	return !direct_sum_right(sum + bpf_htons(ip_proto) + bpf_htons(len) + (__u16) ~*check);
-}
-
-/* The sum of both addresses. */
-static __always_inline __u64 gateway_sum6(const struct ipv6hdr *ip)
-{
-	const __u32 *word = (const void *)&ip->saddr;
-
-	return (__u64)word[0] + word[1] + word[2] + word[3] + word[4] + word[5] + word[6] + word[7];
-}
-
-/* Headers that a router may have to look at, or that hold an encapsulation limit. */
-static __always_inline bool gateway_extends(__u8 next)
-{
-	return next == WIRE_IPPROTO_HOPOPTS || next == WIRE_IPPROTO_ROUTING ||
-	       next == WIRE_IPPROTO_FRAGMENT || next == WIRE_IPPROTO_DSTOPTS;
-}
 
 /*
  * The word of an IPv4 header with TTL, protocol and checksum, one hop later: the first byte is one
@@ -284,7 +173,7 @@ __noinline int gateway_ready(ctx_t *ctx, const struct tunnel *t, struct cpu_stat
 	if (!t || !state || unlikely(state->route.jiffies != bpf_jiffies64()) ||
 	    unlikely(!gateway_sends(state->route.ifindex, false)))
 		return READY_NOT;
-	if (unlikely(ctx_begin(ctx) + ((WIRE_ETH_HLEN + len) & XDP_FRAME_MASK) != ctx_end(ctx)))
+	if (unlikely(ctx_begin(ctx) + xdp_bounded(WIRE_ETH_HLEN + len) != ctx_end(ctx)))
 		return READY_NOT;
 	return gateway_carry(ctx, t, state, len, kind);
 }
@@ -359,7 +248,7 @@ static __always_inline int gateway_flow_encap(ctx_t *ctx, const struct gateway_r
 	int ret;
 
 	/* The jiffies are those of the answer: of this tick. */
-	if (unlikely(!state || gateway_stamp(state->route.jiffies) != route->stamp ||
+	if (unlikely(!state || state->route.jiffies != bpf_jiffies64() ||
 		     state->route.ifindex != route->out))
 		return READY_NOT;
 	if (state->route.ready == READY_FRAME) {
@@ -404,93 +293,45 @@ static __always_inline int gateway_flow_send(struct ethhdr *eth, const struct ga
 }
 
 /*
- * The IPv4 packet behind the Ethernet header, which came in by @iif. @inner: out of a tunnel;
+ * The packet of @kind behind the Ethernet header, which came in by @iif. @inner: out of a tunnel;
  * @partial: there may be checksums that are still to be filled in. Returns a verdict or READY_NOT.
  */
-static __always_inline int gateway_flow4(ctx_t *ctx, __u32 iif, bool inner, bool partial)
+static __always_inline int gateway_flow_kind(ctx_t *ctx, __u32 iif, __u8 kind, bool inner,
+					     bool partial)
 {
-	void *head = ctx_begin(ctx), *end = ctx_end(ctx);
-	struct iphdr *ip = head + WIRE_ETH_HLEN;
-	const struct gateway_route *route;
-	__u64 pair;
-	__u32 len;
-
-	if (unlikely((void *)(ip + 1) > end))
-		return READY_NOT;
-	len = bpf_ntohs(ip->tot_len);
-	if (unlikely(*(const __u8 *)ip != 0x45 || ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET) ||
-		     ip->ttl <= 1 || head + ((WIRE_ETH_HLEN + len) & XDP_FRAME_MASK) != end))
-		return READY_NOT;
-	pair = *(const __u64 *)(head + WIRE_ETH_HLEN + 12);
-	route = gateway_route_at(pair);
-	if (unlikely(!route || route->stamp != gateway_stamp(bpf_jiffies64()) ||
-		     route->pair != pair || route->how != gateway_how(ip->tos, INNER_IPV4, iif) ||
-		     len > route->mtu || !direct_sum_right(ipv4_sum(ip))))
-		return READY_NOT;
-	if (partial && unlikely(!gateway_payload(ip + 1, end, ip->protocol,
-						 (__u64)ip->saddr + ip->daddr, len - IPV4_HLEN)))
-		return READY_NOT;
-	if (route->tunnel)
-		return gateway_flow_encap(ctx, route, ip, INNER_IPV4, len);
-	return inner && likely(route->plain) ? gateway_flow_send(head, route, INNER_IPV4)
-					     : READY_NOT;
-}
-
-/* As gateway_flow4(), IPv6. */
-static __always_inline int gateway_flow6(ctx_t *ctx, __u32 iif, bool inner, bool partial)
-{
-	void *head = ctx_begin(ctx), *end = ctx_end(ctx);
-	struct ipv6hdr *ip = head + WIRE_ETH_HLEN;
-	const __u64 *pair = (const void *)&ip->saddr, *own, *other;
+	void *head = ctx_begin(ctx), *end = ctx_end(ctx), *ip = head + WIRE_ETH_HLEN;
 	const struct gateway_route *route;
 	__u32 len;
 
-	if (unlikely((void *)(ip + 1) > end))
+	if (unlikely(ip + (kind == INNER_IPV4 ? IPV4_HLEN : IPV6_HLEN) > end))
 		return READY_NOT;
-	len = bpf_ntohs(ip->payload_len) + IPV6_HLEN;
-	if (unlikely(ip->version != 6 || ip->hop_limit <= 1 || gateway_extends(ip->nexthdr) ||
-		     head + ((WIRE_ETH_HLEN + len) & XDP_FRAME_MASK) != end))
-		return READY_NOT;
-	route = gateway_route_at(gateway_pair(pair, pair + 2, false));
-	if (unlikely(!route || route->stamp != gateway_stamp(bpf_jiffies64()) ||
-		     route->how != gateway_how(ipv6_tos(ip), INNER_IPV6, iif) || len > route->mtu))
-		return READY_NOT;
-	own = (const void *)&route->source;
-	other = (const void *)&route->dest;
-	if (unlikely(own[0] != pair[0] || own[1] != pair[1] || other[0] != pair[2] ||
-		     other[1] != pair[3]))
-		return READY_NOT;
-	if (partial &&
-	    unlikely(!gateway_payload(ip + 1, end, ip->nexthdr, gateway_sum6(ip), len - IPV6_HLEN)))
+	route = kind == INNER_IPV4 ? gateway_way4(ip, end, iif, partial, &len)
+				   : gateway_way6(ip, end, iif, partial, &len);
+	if (unlikely(!route))
 		return READY_NOT;
 	if (route->tunnel)
-		return gateway_flow_encap(ctx, route, ip, INNER_IPV6, len);
-	return inner && likely(route->plain) ? gateway_flow_send(head, route, INNER_IPV6)
-					     : READY_NOT;
+		return gateway_flow_encap(ctx, route, ip, kind, len);
+	return inner && likely(route->plain) ? gateway_flow_send(head, route, kind) : READY_NOT;
 }
 
-/* Whether what is at @l4 is TCP or UDP, and for none of our ports. */
-static __always_inline bool gateway_others(const void *l4, const void *end, __u8 ip_proto)
+/* Whether what is at @udp, which is there, is TCP or UDP, and for none of our ports. */
+static __always_inline bool gateway_others(const struct udphdr *udp, __u8 ip_proto)
 {
-	const struct udphdr *udp = l4;
-
-	if (unlikely((void *)(udp + 1) > end))
-		return false;
 	return ip_proto == WIRE_IPPROTO_TCP ||
 	       (ip_proto == WIRE_IPPROTO_UDP && !port_among(slots.ports.all, udp->dest));
 }
 
-/* Whether a frame of @eth_proto, which has more than an Ethernet header, surely is for no tunnel's
- * end. */
+/* Whether a frame of @eth_proto surely is for no tunnel's end. */
 static __always_inline bool gateway_plain(const void *head, const void *end, __u32 eth_proto)
 {
-	const void *ip = head + WIRE_ETH_HLEN;
+	const struct iphdr *ip = head + WIRE_ETH_HLEN;
+	const struct ipv6hdr *ip6 = head + WIRE_ETH_HLEN;
 
 	if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IP)))
-		return ip + IPV4_HLEN <= end &&
-		       gateway_others(ip + IPV4_HLEN, end, ((const struct iphdr *)ip)->protocol);
-	return eth_proto == bpf_htons(WIRE_ETH_P_IPV6) && ip + IPV6_HLEN <= end &&
-	       gateway_others(ip + IPV6_HLEN, end, ((const struct ipv6hdr *)ip)->nexthdr);
+		return (void *)(ip + 1) + UDP_HLEN <= end &&
+		       gateway_others((void *)(ip + 1), ip->protocol);
+	return eth_proto == bpf_htons(WIRE_ETH_P_IPV6) && (void *)(ip6 + 1) + UDP_HLEN <= end &&
+	       gateway_others((void *)(ip6 + 1), ip6->nexthdr);
 }
 
 /*
@@ -503,9 +344,9 @@ __noinline int gateway_flow(ctx_t *ctx, __u32 iif, __be16 eth_proto, bool inner,
 	int ret = READY_NOT;
 
 	if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IP)))
-		ret = gateway_flow4(ctx, iif, inner, partial);
+		ret = gateway_flow_kind(ctx, iif, INNER_IPV4, inner, partial);
 	else if (eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
-		ret = gateway_flow6(ctx, iif, inner, partial);
+		ret = gateway_flow_kind(ctx, iif, INNER_IPV6, inner, partial);
 	if (likely(ret != READY_NOT))
 		return ret;
 	return rarely(READY_NOT);

@@ -115,6 +115,8 @@ static __noinline struct route_cache *remote_find(ctx_t *ctx, const struct tunne
 	found = bpf_map_lookup_elem(&peer_routes, &slot);
 	if (!found)
 		return NULL;
+	/* Read again, rather than kept in more stack besides */
+	asm volatile("" : : "r"(&inner) : "memory");
 	if (found->route.jiffies == bpf_jiffies64() && found->id == t->id && found->kind == kind &&
 	    found->tos == tos && address_equal(&found->inner, &inner))
 		return &found->route;

@@ -99,12 +99,12 @@ static __always_inline int spread_gre(ctx_t *ctx, struct spread_at *in)
 
 /* Past the ports of the inner packet, if it is one that has them; into @hash. */
 static __always_inline int spread_ports(ctx_t *ctx, const struct spread_at *in, __u8 ip_proto,
-					__u32 at, __u64 sum, __u32 len, __u32 *hash)
+					__u32 at, __u64 sum, __u32 *hash)
 {
 	const __u32 *ports;
 
 	if (in->partial &&
-	    !gateway_payload(ctx_begin(ctx) + (at & 0x1ff), ctx_end(ctx), ip_proto, sum, len))
+	    !gateway_payload(ctx_begin(ctx) + (at & 0x1ff), ctx_end(ctx), ip_proto, sum))
 		return -1;
 	if (ip_proto != WIRE_IPPROTO_TCP && ip_proto != WIRE_IPPROTO_UDP)
 		return 0;
@@ -124,8 +124,7 @@ static __always_inline int spread_hash4(ctx_t *ctx, const struct spread_at *in, 
 	*hash = flow_mix(flow_mix(ip->protocol, ip->saddr), ip->daddr);
 	if (ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET))
 		return 0;
-	return spread_ports(ctx, in, ip->protocol, in->at + IPV4_HLEN, (__u64)ip->saddr + ip->daddr,
-			    bpf_ntohs(ip->tot_len) - IPV4_HLEN, hash);
+	return spread_ports(ctx, in, ip->protocol, in->at + IPV4_HLEN, gateway_sum4(ip), hash);
 }
 
 static __always_inline int spread_hash6(ctx_t *ctx, const struct spread_at *in, __u32 *hash)
@@ -137,8 +136,7 @@ static __always_inline int spread_hash6(ctx_t *ctx, const struct spread_at *in, 
 		return -1;
 	*hash = flow_mix(word[2] ^ word[3], word[4] ^ word[5]);
 	*hash = flow_mix(flow_mix(*hash, word[6] ^ word[7]), word[8] ^ word[9]);
-	return spread_ports(ctx, in, ip->nexthdr, in->at + IPV6_HLEN, gateway_sum6(ip),
-			    bpf_ntohs(ip->payload_len), hash);
+	return spread_ports(ctx, in, ip->nexthdr, in->at + IPV6_HLEN, gateway_sum6(ip), hash);
 }
 
 /* Returns the CPU of a packet, or -1: it goes up here. */

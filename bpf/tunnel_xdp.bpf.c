@@ -18,7 +18,7 @@ static __always_inline int carry(ctx_t *ctx, const struct xdp_device *device, __
 		verdict = direct4(ctx);
 	else if (eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
 		verdict = direct6(ctx);
-	if (verdict != CTX_NEXT && verdict != DIRECT_NOT)
+	if (likely((__u32)verdict < DIRECT_NOT))
 		return verdict;
 	if (!gateway_mode)
 		return CTX_NEXT;
@@ -32,16 +32,17 @@ static __always_inline int carry(ctx_t *ctx, const struct xdp_device *device, __
  */
 static __always_inline int receive(ctx_t *ctx, bool frags)
 {
-	__u32 slot = xdp_device_slot(xdp_ingress(ctx));
+	__u32 iif = xdp_ingress(ctx), slot = xdp_device_slot(iif);
 	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
 	void *head = ctx_begin(ctx), *end = ctx_end(ctx);
 	int verdict = DIRECT_NOT, cpu;
 	__u32 eth_proto;
 
-	if (!device || head + WIRE_ETH_HLEN > end || device->ifindex != xdp_ingress(ctx))
+	if (!device || head + WIRE_ETH_HLEN > end || device->ifindex != iif)
 		return XDP_PASS;
 	eth_proto = *(const __be16 *)(head + 12);
-	if (gateway_mode && unlikely(frame_tag(eth_proto))) {
+	if (gateway_mode && unlikely(eth_proto != bpf_htons(WIRE_ETH_P_IP)) &&
+	    frame_tag(eth_proto)) {
 		device = vlan_device(ctx);
 		if (!device || vlan_off(ctx))
 			return XDP_PASS;
@@ -60,15 +61,19 @@ static __always_inline int receive(ctx_t *ctx, bool frags)
 	}
 	/* What surely is for no tunnel's end */
 	if (gateway_mode && gateway_plain(ctx_begin(ctx), ctx_end(ctx), eth_proto)) {
-		verdict = gateway_flow(ctx, device->ifindex, eth_proto, false,
-				       device->flags & XDP_DEVICE_PARTIAL);
+		bool partial = device->flags & XDP_DEVICE_PARTIAL;
+
+		verdict = likely(eth_proto == bpf_htons(WIRE_ETH_P_IP))
+				  ? gateway_flow_kind(ctx, device->ifindex, INNER_IPV4, false,
+						      partial)
+				  : gateway_flow(ctx, device->ifindex, eth_proto, false, partial);
 		if (likely(verdict != READY_NOT))
 			return verdict;
 	}
 	verdict = carry(ctx, device, eth_proto);
-	if (gateway_mode && unlikely(device->out) && verdict == CTX_NEXT)
-		return vlan_on(ctx);
-	return ctx_verdict(verdict);
+	if (likely(verdict != CTX_NEXT))
+		return verdict;
+	return gateway_mode && unlikely(device->out) ? vlan_on(ctx) : XDP_PASS;
 }
 
 /* On an underlay device whose driver hands over packets of one buffer, */

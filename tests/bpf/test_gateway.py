@@ -13,13 +13,14 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.packet import Raw
 
-from arrivals import from_remote
+from arrivals import PORTS, from_remote, port_commands
 from damage import DAMAGE, PACKETS, damaged
 from harness import Failure, Skip, expect, expect_bytes, few, test, times
 from kernel import Program
 from modes import ETH_PROTO, MODES, ModeTunnel, variants
 from oracle import ETH_HLEN, frame, pattern
-from scene import (DEV, LOCAL, LOCAL6, NEIGHBOUR, REMOTES, REMOTES6, command, ifindex)
+from scene import (DEV, LOCAL, LOCAL6, NEIGHBOUR, REDIRECT, REMOTES, REMOTES6, command, ifindex)
+from test_hostile_modes import damage_gre, damage_ipv6
 
 PASS, XDP_REDIRECT = 2, 4
 SEED = 9
@@ -49,11 +50,12 @@ def one_hop(kind, packet):
 class Gateway:
     """Tunnels, each with a prefix of either family behind it, and XDP that forwards."""
 
-    def __init__(self, scene, tunnels):
+    def __init__(self, scene, tunnels, *more):
         self.scene, self.tunnels = scene, tunnels
         command("sysctl", "-qw", "net.ipv4.conf.all.forwarding=1",
                 "net.ipv6.conf.all.forwarding=1")
-        scene.configure(*(tunnel.command() for tunnel in tunnels), f"attach {DEV} xdp forward")
+        scene.configure(*more, *(tunnel.command() for tunnel in tunnels),
+                        f"attach {DEV} xdp forward")
         lines = []
         for i, tunnel in enumerate(tunnels):
             command("ip", "link", "set", tunnel.name, "up")
@@ -433,6 +435,52 @@ def all_sorts(scene):
     if min(seen[PASS], seen[XDP_REDIRECT]) < times(PACKETS) // 20:
         raise Failure(f"too few of one kind: {seen}")
     return [f"{seen[XDP_REDIRECT]} forwarded, {seen[PASS]} passed up"]
+
+
+@test("gateway/out_damaged")
+def out_of_all_sorts(scene):
+    """What is forwarded of damaged packets is what tc takes out of them, one hop later."""
+    pair = ModeTunnel("pair", REMOTES[3], LOCAL, mode="ipip", more="anchor veth")
+    tunnels = [*ends(), pair]
+    gateway = Gateway(scene, tunnels, *port_commands(PORTS))
+    # Who chose a pair wants to see the packets there.
+    data = frame(from_remote(pair, "4", inner("4", HOST["4"], 60)), scene.mac, NEIGHBOUR)
+    for _ in range(3):
+        expect("verdict for a pair's packet", gateway.run(data)[0], PASS)
+    rng, seen = random.Random(SEED), Counter()
+    whole = {kind: [] for kind in "46"}
+    for tunnel, kind, wrap, size in itertools.product(ends(), "46", ("", "fou", "gue"),
+                                                      (30, 60, 300)):
+        if kind in tunnel.kinds:
+            whole[kind].append([frame(from_remote(tunnel, kind, inner(kind, HOST[kind], length), wrap),
+                                      scene.mac, NEIGHBOUR, ETH_PROTO[str(tunnel.family)])
+                                for length in (60, size)])
+    for turn in range(times(PACKETS)):
+        kind = "46"[turn % 2]
+        usual, good = rng.choice(whole[kind])
+        # So that the way is known.
+        for data in (usual, usual):
+            gateway.run(data)
+        data = damaged(rng, [good], DAMAGE + [damage_gre, damage_ipv6])
+        what = f"{data[:100].hex(' ')} ({len(data)} bytes)"
+        try:
+            verdict, _, out = gateway.xdp.run_xdp(data, gateway.ifindex)
+            tc, tc_out = scene.decap(data)
+        except OSError:
+            continue
+        seen[verdict] += 1
+        if verdict != XDP_REDIRECT:
+            expect("verdict for " + what, verdict, PASS)
+            continue
+        kind = "4" if out[12:14] == b"\x08\x00" else "6"
+        length = struct.unpack_from("!H", tc_out, ETH_HLEN + (2 if kind == "4" else 4))[0]
+        packet = tc_out[ETH_HLEN:][:length + (0 if kind == "4" else 40)]
+        expect("verdict of tc for " + what, tc, REDIRECT)
+        expect_bytes(what, out, frame(one_hop(kind, packet), NEIGHBOUR, scene.mac, ETH_PROTO[kind]))
+    gateway.close()
+    if min(seen[PASS], seen[XDP_REDIRECT]) < times(PACKETS) // 20:
+        raise Failure(f"too few of one kind: {seen}")
+    return [f"{seen[XDP_REDIRECT]} forwarded, {seen[PASS]} not"]
 
 
 @test("gateway/budget")
