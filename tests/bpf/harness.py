@@ -10,7 +10,7 @@ QUICK = os.environ.get("XTUN_QUICK") == "1"
 # Which part of the tests is done here, and in how many parts they are cut for others to do the rest.
 PART, PARTS = map(int, os.environ.get("XTUN_TURN", "0/1").split("/"))
 # What is done everywhere: no kernel verifies as another does.
-EVERYWHERE = "load/"
+EVERYWHERE = ("load/", "gateway/budget", "xdp/budget")
 
 TESTS = []
 
