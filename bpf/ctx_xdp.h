@@ -34,13 +34,8 @@ static __always_inline __u32 xdp_bounded(__u32 len)
 /* CTX_NEXT: not ours, or not for XDP; the stack gets the packet as it came. */
 enum {
 	CTX_DROP = XDP_DROP,
-	CTX_NEXT = 0x7fffffff, /* turned into XDP_PASS by ctx_verdict() */
+	CTX_NEXT = 0x7fffffff, /* turned into XDP_PASS by receive() */
 };
-
-static __always_inline int ctx_verdict(int verdict)
-{
-	return verdict == CTX_NEXT ? XDP_PASS : verdict;
-}
 
 /* Packets come by no tunnel's port. */
 static __always_inline __u32 ctx_port(const ctx_t *ctx)
