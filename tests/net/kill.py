@@ -15,6 +15,7 @@ import ctypes
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -99,6 +100,8 @@ WALKS = {
 }
 # What these change is no configuration.
 SAME = ("upgrade",)
+# An XDP program that no device runs any more stays while one runs another.
+FRESH = ("change-xdp",)
 
 
 class MapInfo(ctypes.Structure):
@@ -119,6 +122,11 @@ def good(*args):
     done = xtun(*args)
     assert done.returncode == 0, f"xtun {' '.join(args)}: {done.stderr.strip()}"
     return done.stdout
+
+
+def text_of(saved):
+    """A configuration whatever the order in which it was made."""
+    return "\n".join(sorted(saved.splitlines()))
 
 
 def file_of(lines, name):
@@ -177,7 +185,7 @@ def holdings():
                                for name in os.listdir(path))
     links = json.loads(subprocess.check_output(["ip", "-n", NETNS, "-j", "-d", "link", "show"]))
     return {
-        "save": good("save"),
+        "save": text_of(good("save")),
         "watched": sorted(map(str, json.loads(good("-j", "dev", "show")))),
         "pins": pins,
         "devices": sorted(f"{link['ifname']} {link.get('linkinfo', {}).get('info_kind')} "
@@ -219,12 +227,15 @@ def ifindex(name):
     return json.loads(done.stdout)[0]["ifindex"] if done.returncode == 0 else None
 
 
-def reset(old_file):
+def reset(name, old_file):
+    """The old configuration again, where it can be without loading the programs: that takes long."""
     if old_file is None:
         netns_new()
-    else:
+    elif name in FRESH:
         good("flush")
         good("-b", old_file)
+    else:
+        good("restore", old_file)
 
 
 def trace(command):
@@ -274,12 +285,14 @@ def killed_at(point, command, texts, afters):
     before = ifindex("t0")
     done = xtun(*command, prefix=("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
                                   "-e", f"inject={call}:signal=SIGKILL:when={nth}"))
+    if done.returncode != -signal.SIGKILL:
+        return f"not killed, but ended with status {done.returncode}", False
     saved = xtun("save")
     if saved.returncode:
         return f"save: {saved.stderr.strip()}", False
-    if saved.stdout not in texts:
+    if text_of(saved.stdout) not in texts:
         return f"save (status {done.returncode}) prints {saved.stdout!r}", False
-    old = saved.stdout == texts[0]
+    old = text_of(saved.stdout) == texts[0]
     following = xtun(*NEXT)
     if following.returncode:
         return f"the next command: {following.stderr.strip()}", False
@@ -309,10 +322,10 @@ def walk(name):
 
     if old_file:
         good("-b", old_file)
-    texts, afters = [good("save")], [after_next()]
-    reset(old_file)
+    texts, afters = [text_of(good("save"))], [after_next()]
+    reset(name, old_file)
     points = trace(command)
-    texts.append(good("save"))
+    texts.append(text_of(good("save")))
     afters.append(after_next())
     assert len(points) > 2, f"strace shows only {len(points)} calls that change state"
     assert name in SAME or texts[0] != texts[1], "the command changes nothing: this walk tests nothing"
@@ -320,7 +333,7 @@ def walk(name):
     clean, failures, ends = False, [], collections.Counter()
     for point in points:
         if not clean:
-            reset(old_file)
+            reset(name, old_file)
         wrong, old_stands = killed_at(point, command, texts, afters)
         # The next command changed nothing if the old configuration has what it asks for.
         clean = not wrong and old_stands and old_file is not None
