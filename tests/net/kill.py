@@ -186,7 +186,8 @@ def holdings():
     links = json.loads(subprocess.check_output(["ip", "-n", NETNS, "-j", "-d", "link", "show"]))
     return {
         "save": text_of(good("save")),
-        "watched": sorted(map(str, json.loads(good("-j", "dev", "show")))),
+        "watched": sorted(str({**device, "tunnels": sorted(device["tunnels"])})
+                          for device in json.loads(good("-j", "dev", "show"))),
         "pins": pins,
         "devices": sorted(f"{link['ifname']} {link.get('linkinfo', {}).get('info_kind')} "
                           f"{link['mtu']} {'UP' in link['flags']}" for link in links),
