@@ -140,6 +140,9 @@ static __noinline void gateway_ask(ctx_t *ctx, const struct gateway_packet *pack
 	route->how = gateway_how(packet->in.tos, packet->in.kind, iif);
 	route->source = packet->source;
 	route->dest = packet->dest;
+	route->hash = packet->in.kind == INNER_IPV4
+			      ? flow_addresses4(packet->source.v4, packet->dest.v4)
+			      : flow_addresses6(packet->source.v6, packet->dest.v6);
 	/* Once in a while it is the stack's to send, so that it knows the neighbour is in use. */
 	if (!(now & (GATEWAY_AGAIN - 1)))
 		return;
@@ -330,7 +333,7 @@ static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
 	if (!state)
 		return -1;
 	if (!framed && likely(!(t->flags & TUNNEL_PER_SEGMENT)))
-		ret = gateway_ready(ctx, t, state, in->len, in->kind);
+		ret = gateway_ready(ctx, way, state, in->len, in->kind);
 	if (likely(ret != READY_NOT)) {
 		/* From the next packet on in gateway_flow_kind(). */
 		way->id = t->id;

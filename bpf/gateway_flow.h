@@ -79,39 +79,32 @@ static __always_inline int gateway_carried(ctx_t *ctx, struct cpu_state *state, 
 	return READY_NOT;
 }
 
-/* flow_hash() of a packet without options that is no fragment. */
-static __always_inline __u32 gateway_hash(const void *ip, const void *end, __u8 kind)
+/* flow_hash() of a packet without options that is no fragment; @hash: of its addresses. */
+static __always_inline __u32 gateway_hash(__u32 hash, const void *ip, const void *end, __u8 kind)
 {
 	const __u32 *ports = ip + (kind == INNER_IPV4 ? IPV4_HLEN : IPV6_HLEN);
-	__u8 ip_proto;
-	__u32 hash;
+	__u32 beside = kind == INNER_IPV4 ? flow_beside4(ip) : flow_beside6(ip);
+	__u8 ip_proto = kind == INNER_IPV4 ? ((const struct iphdr *)ip)->protocol
+					   : ((const struct ipv6hdr *)ip)->nexthdr;
 
-	if (kind == INNER_IPV4) {
-		ip_proto = ((const struct iphdr *)ip)->protocol;
-		hash = flow_hash4(ip);
-	} else {
-		ip_proto = ((const struct ipv6hdr *)ip)->nexthdr;
-		hash = flow_hash6(ip);
-	}
 	if ((ip_proto == WIRE_IPPROTO_TCP || ip_proto == WIRE_IPPROTO_UDP) &&
 	    likely((void *)(ports + 1) <= end))
-		hash = flow_mix(hash, *ports);
-	return hash ?: 1;
+		beside ^= *ports;
+	return flow_mix(hash, beside) ?: 1;
 }
 
 /*
- * Begin with a packet of @len bytes, of @kind: read its header into @in, and the hash of its flow
- * where an outer header shows it, and count it one hop less; *@hop is what that was. Returns 0, or
- * READY_NOT with nothing changed.
+ * Begin with a packet of @len bytes, of @kind, that goes by @way: read its header into @in, make
+ * @hash of its flow and count it one hop less; *@hop is what that was. Returns 0, or READY_NOT with
+ * nothing changed.
  */
-static __always_inline int gateway_begin(ctx_t *ctx, const struct tunnel *t,
+static __always_inline int gateway_begin(ctx_t *ctx, const struct gateway_route *way,
 					 const struct ready *ready, __u32 len, __u8 kind,
 					 struct ready_inner *in, __u32 *hop, __u32 *hash)
 {
 	void *ip = ctx_begin(ctx) + WIRE_ETH_HLEN;
 	__u32 *word;
 
-	*hash = 0;
 	if (kind == INNER_IPV4) {
 		if (ip + IPV4_HLEN > ctx_end(ctx))
 			return READY_NOT;
@@ -121,8 +114,7 @@ static __always_inline int gateway_begin(ctx_t *ctx, const struct tunnel *t,
 		word = ip + 8;
 		*hop = *word;
 		*word = gateway_hop4(*hop);
-		if (t->flags & TUNNEL_SHOWS_FLOW)
-			*hash = gateway_hash(ip, ctx_end(ctx), INNER_IPV4);
+		*hash = gateway_hash(way->hash, ip, ctx_end(ctx), INNER_IPV4);
 	} else {
 		if (ip + IPV6_HLEN > ctx_end(ctx))
 			return READY_NOT;
@@ -132,34 +124,36 @@ static __always_inline int gateway_begin(ctx_t *ctx, const struct tunnel *t,
 		word = ip + 4;
 		*hop = *word;
 		*word = *hop - (1 << 24);
-		if (t->flags & TUNNEL_SHOWS_FLOW)
-			*hash = gateway_hash(ip, ctx_end(ctx), INNER_IPV6);
+		*hash = gateway_hash(way->hash, ip, ctx_end(ctx), INNER_IPV6);
 	}
 	return 0;
 }
 
 /*
- * Into the tunnel @t, whose outer headers are prepared: a packet of @len bytes, as long as its
+ * Into the tunnel of @way, whose outer headers are prepared: a packet of @len bytes, as long as its
  * frame, of @kind, without options and no fragment. Returns a verdict, a refusal, or READY_NOT with
  * nothing changed.
  */
-__noinline int gateway_carry(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state, __u32 len,
-			     __u8 kind)
+__noinline int gateway_carry(ctx_t *ctx, const struct gateway_route *way, struct cpu_state *state,
+			     __u32 len, __u8 kind)
 {
 	struct ready_inner in;
+	const struct tunnel *t;
 	__u32 hop, hash;
 	int ret;
 
-	if (!t || !state || gateway_begin(ctx, t, &state->ready, len, kind, &in, &hop, &hash))
+	if (!way || !state || gateway_begin(ctx, way, &state->ready, len, kind, &in, &hop, &hash))
 		return READY_NOT;
-	if (ready_wrapped(state))
-		ret = ready_wrap(ctx, t, state, &in, len, hash);
-	else if (state->route.ready == READY_IPV6)
+	if (ready_wrapped(state)) {
+		t = port_tunnel(way->ifindex);
+		ret = t ? ready_wrap(ctx, t, state, &in, len, hash) : READY_NOT;
+	} else if (state->route.ready == READY_IPV6) {
 		ret = ready6_carry(ctx, state, &in, len, hash);
-	else if (state->route.ready == READY_IPV4)
+	} else if (state->route.ready == READY_IPV4) {
 		ret = gateway_carry4(ctx, state, &in, len);
-	else
+	} else {
 		ret = READY_NOT;
+	}
 	return gateway_carried(ctx, state, ret, hop, kind, len);
 }
 
@@ -167,15 +161,15 @@ __noinline int gateway_carry(ctx_t *ctx, const struct tunnel *t, struct cpu_stat
  * As gateway_carry(), where it is not known yet that they are prepared, and the packet may be
  * shorter than its frame.
  */
-__noinline int gateway_ready(ctx_t *ctx, const struct tunnel *t, struct cpu_state *state, __u32 len,
-			     __u8 kind)
+__noinline int gateway_ready(ctx_t *ctx, const struct gateway_route *way, struct cpu_state *state,
+			     __u32 len, __u8 kind)
 {
-	if (!t || !state || unlikely(state->route.jiffies != bpf_jiffies64()) ||
+	if (!way || !state || unlikely(state->route.jiffies != bpf_jiffies64()) ||
 	    unlikely(!gateway_sends(state->route.ifindex, false)))
 		return READY_NOT;
 	if (unlikely(ctx_begin(ctx) + xdp_bounded(WIRE_ETH_HLEN + len) != ctx_end(ctx)))
 		return READY_NOT;
-	return gateway_carry(ctx, t, state, len, kind);
+	return gateway_carry(ctx, way, state, len, kind);
 }
 
 /* Write all headers around an inner packet of @eth_proto into the room: the frame goes from the
@@ -205,8 +199,8 @@ static __always_inline int gateway_frame_write(ctx_t *ctx, const struct cpu_stat
 }
 
 /* As gateway_carry(), into a tunnel for frames, to which @way leads. */
-__noinline int gateway_frame_carry(ctx_t *ctx, struct cpu_state *state,
-				   const struct gateway_route *way, __u32 len, __u8 kind)
+__noinline int gateway_frame_carry(ctx_t *ctx, const struct gateway_route *way,
+				   struct cpu_state *state, __u32 len, __u8 kind)
 {
 	struct ready_inner in;
 	struct ready_rest rest;
@@ -218,7 +212,7 @@ __noinline int gateway_frame_carry(ctx_t *ctx, struct cpu_state *state,
 	if (!state || !way)
 		return READY_NOT;
 	t = port_tunnel(way->ifindex);
-	if (!t || gateway_begin(ctx, t, &state->ready, len, kind, &in, &hop, &hash))
+	if (!t || gateway_begin(ctx, way, &state->ready, len, kind, &in, &hop, &hash))
 		return READY_NOT;
 	if (t->wrap == WRAP_NONE)
 		ready_frame_gre(t, &rest);
@@ -243,7 +237,6 @@ static __always_inline int gateway_flow_encap(ctx_t *ctx, const struct gateway_r
 {
 	struct cpu_state *state = bpf_map_lookup_elem(&cpu_state, &route->id);
 	struct ready_inner in;
-	const struct tunnel *t;
 	__u32 *word, hop;
 	int ret;
 
@@ -251,13 +244,10 @@ static __always_inline int gateway_flow_encap(ctx_t *ctx, const struct gateway_r
 	if (unlikely(!state || state->route.jiffies != bpf_jiffies64() ||
 		     state->route.ifindex != route->out))
 		return READY_NOT;
-	if (state->route.ready == READY_FRAME) {
-		ret = gateway_frame_carry(ctx, state, route, len, kind);
-		return likely(ret >= 0) ? ret : drop_count(route->id, ret, CTX_DROP);
-	}
-	if (state->route.ready != READY_IPV4) {
-		t = port_tunnel(route->ifindex);
-		ret = t ? gateway_carry(ctx, t, state, len, kind) : READY_NOT;
+	if (unlikely(state->route.ready != READY_IPV4)) {
+		ret = state->route.ready == READY_FRAME
+			      ? gateway_frame_carry(ctx, route, state, len, kind)
+			      : gateway_carry(ctx, route, state, len, kind);
 		return likely(ret >= 0) ? ret : drop_count(route->id, ret, CTX_DROP);
 	}
 	if (kind == INNER_IPV4)

@@ -28,6 +28,7 @@ struct gateway_route {
 	__u32 mtu;
 	__u32 out; /* of a tunnel whose packets may be sent by XDP: where to, and the tunnel's id */
 	__u32 id;
+	__u32 hash;   /* of the addresses, as flow_hash() has them */
 	__u8 eth[12]; /* the next hop's address and the device's, */
 	__u8 tunnel;  /* if it is no tunnel's device */
 	__u8 plain;   /* gateway_flow_send() may send it */
