@@ -95,16 +95,18 @@ static __always_inline __u32 gateway_hash(__u32 hash, const void *ip, const void
 
 /*
  * Begin with a packet of @len bytes, of @kind, that goes by @way: read its header into @in, make
- * @hash of its flow and count it one hop less; *@hop is what that was. Returns 0, or READY_NOT with
- * nothing changed.
+ * @hash of its flow if an outer header @shows it, and count it one hop less; *@hop is what that
+ * was. Returns 0, or READY_NOT with nothing changed.
  */
 static __always_inline int gateway_begin(ctx_t *ctx, const struct gateway_route *way,
 					 const struct ready *ready, __u32 len, __u8 kind,
-					 struct ready_inner *in, __u32 *hop, __u32 *hash)
+					 bool shows, struct ready_inner *in, __u32 *hop,
+					 __u32 *hash)
 {
 	void *ip = ctx_begin(ctx) + WIRE_ETH_HLEN;
 	__u32 *word;
 
+	*hash = 0;
 	if (kind == INNER_IPV4) {
 		if (ip + IPV4_HLEN > ctx_end(ctx))
 			return READY_NOT;
@@ -114,7 +116,8 @@ static __always_inline int gateway_begin(ctx_t *ctx, const struct gateway_route 
 		word = ip + 8;
 		*hop = *word;
 		*word = gateway_hop4(*hop);
-		*hash = gateway_hash(way->hash, ip, ctx_end(ctx), INNER_IPV4);
+		if (shows)
+			*hash = gateway_hash(way->hash, ip, ctx_end(ctx), INNER_IPV4);
 	} else {
 		if (ip + IPV6_HLEN > ctx_end(ctx))
 			return READY_NOT;
@@ -124,7 +127,8 @@ static __always_inline int gateway_begin(ctx_t *ctx, const struct gateway_route 
 		word = ip + 4;
 		*hop = *word;
 		*word = *hop - (1 << 24);
-		*hash = gateway_hash(way->hash, ip, ctx_end(ctx), INNER_IPV6);
+		if (shows)
+			*hash = gateway_hash(way->hash, ip, ctx_end(ctx), INNER_IPV6);
 	}
 	return 0;
 }
@@ -142,7 +146,8 @@ __noinline int gateway_carry(ctx_t *ctx, const struct gateway_route *way, struct
 	__u32 hop, hash;
 	int ret;
 
-	if (!way || !state || gateway_begin(ctx, way, &state->ready, len, kind, &in, &hop, &hash))
+	if (!way || !state ||
+	    gateway_begin(ctx, way, &state->ready, len, kind, true, &in, &hop, &hash))
 		return READY_NOT;
 	if (ready_wrapped(state)) {
 		t = port_tunnel(way->ifindex);
@@ -212,7 +217,8 @@ __noinline int gateway_frame_carry(ctx_t *ctx, const struct gateway_route *way,
 	if (!state || !way)
 		return READY_NOT;
 	t = port_tunnel(way->ifindex);
-	if (!t || gateway_begin(ctx, way, &state->ready, len, kind, &in, &hop, &hash))
+	if (!t || gateway_begin(ctx, way, &state->ready, len, kind, t->flags & TUNNEL_SHOWS_FLOW,
+				&in, &hop, &hash))
 		return READY_NOT;
 	if (t->wrap == WRAP_NONE)
 		ready_frame_gre(t, &rest);

@@ -121,7 +121,7 @@ static __always_inline int spread_hash4(ctx_t *ctx, const struct spread_at *in, 
 
 	if (!ip || *(const __u8 *)ip != 0x45)
 		return -1;
-	*hash = flow_mix(flow_mix(ip->protocol, ip->saddr), ip->daddr);
+	*hash = flow_addresses4(ip->saddr, ip->daddr) ^ flow_beside4(ip);
 	if (ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET))
 		return 0;
 	return spread_ports(ctx, in, ip->protocol, in->at + IPV4_HLEN, gateway_sum4(ip), hash);
@@ -134,8 +134,7 @@ static __always_inline int spread_hash6(ctx_t *ctx, const struct spread_at *in, 
 
 	if (!ip || ip->version != 6)
 		return -1;
-	*hash = flow_mix(word[2] ^ word[3], word[4] ^ word[5]);
-	*hash = flow_mix(flow_mix(*hash, word[6] ^ word[7]), word[8] ^ word[9]);
+	*hash = flow_addresses6(word + 2, word + 6);
 	return spread_ports(ctx, in, ip->nexthdr, in->at + IPV6_HLEN, gateway_sum6(ip), hash);
 }
 
