@@ -143,9 +143,13 @@ static __noinline void gateway_ask(ctx_t *ctx, const struct gateway_packet *pack
 	route->hash = packet->in.kind == INNER_IPV4
 			      ? flow_addresses4(packet->source.v4, packet->dest.v4)
 			      : flow_addresses6(packet->source.v6, packet->dest.v6);
-	/* Once in a while it is the stack's to send, so that it knows the neighbour is in use. */
-	if (!(now & (GATEWAY_AGAIN - 1)))
+	/* Once in a while a packet is the stack's to send, so that it knows the neighbour is in use.
+	 * The next one asks. */
+	if (!(now & (GATEWAY_AGAIN - 1)) && route->again != (__u32)now) {
+		route->again = now;
+		route->how = 0;
 		return;
+	}
 	if (packet->from == GATEWAY_FRAME && !gateway_back(ctx, packet, iif, &fib))
 		return;
 	/* With a length of 1 the helper tells the MTU, and with the longest one where it has no
@@ -194,6 +198,8 @@ gateway_route_find(ctx_t *ctx, const struct gateway_packet *packet, __u32 iif)
 		     route->how != gateway_how(packet->in.tos, packet->in.kind, iif) ||
 		     (!ipv4 && (!address_equal(&route->dest, dest) ||
 				!address_equal(&route->source, source))))) {
+		if (route->pair != pair)
+			route->again = 0;
 		route->pair = pair;
 		gateway_ask(ctx, packet, iif, route);
 	}

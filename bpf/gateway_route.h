@@ -12,7 +12,7 @@ enum {
 	GATEWAY_BITS = 9,
 	GATEWAY_ROUTES = 1 << GATEWAY_BITS, /* on each CPU */
 	GATEWAY_AGAIN =
-		256, /* in one tick of so many next hops are the stack's, which keeps them */
+		256, /* in one tick of so many a packet of each way is the stack's, see below */
 };
 
 /* 2^64 divided by the golden ratio. */
@@ -32,6 +32,7 @@ struct gateway_route {
 	__u8 eth[12]; /* the next hop's address and the device's, */
 	__u8 tunnel;  /* if it is no tunnel's device */
 	__u8 plain;   /* gateway_flow_send() may send it */
+	__u32 again;  /* the tick in which a packet was left to the stack, which keeps neighbours */
 };
 
 struct {
