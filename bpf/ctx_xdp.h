@@ -125,15 +125,25 @@ static __always_inline bool xdp_sent_to(const void *head, const void *mac)
 	       *(const __u16 *)(head + 4) == *(const __u16 *)(mac + 4);
 }
 
-/*
- * Whether the frame, which begins at @head with an Ethernet header and ends at @end, was sent to
- * the very device, as eth_type_trans() will find, and is one frame: in generic mode packets come
- * that GRO has put together, and tc knows more about those.
- */
-static __always_inline bool xdp_for_us(const void *head, const void *end,
+/* Whether the frame, which begins at @head with an Ethernet header, was sent to the very device, as
+ * eth_type_trans() will find. The first eight bytes, and two of them too many, at once. */
+static __always_inline bool xdp_for_us(const void *head, const struct xdp_device *device)
+{
+	const void *mac = device->mac;
+	__u64 other = *(const __u64 *)head ^ *(const __u64 *)mac;
+
+	other <<= 16;
+	/* Not by a mask, which takes a load of its own. */
+	asm volatile("" : "+r"(other));
+	return !other;
+}
+
+/* Whether what begins at @head and ends at @end is one frame: in generic mode packets come that GRO
+ * has put together, and tc knows more about those. */
+static __always_inline bool xdp_single(const void *head, const void *end,
 				       const struct xdp_device *device)
 {
-	return xdp_sent_to(head, device->mac) && head + (device->frame_max & XDP_FRAME_MASK) >= end;
+	return head + (device->frame_max & XDP_FRAME_MASK) >= end;
 }
 
 static __always_inline int ctx_load_bytes(ctx_t *ctx, __u32 at, void *to, __u32 len)
@@ -194,25 +204,14 @@ static __always_inline void *xdp_meta(const ctx_t *ctx)
 	return meta;
 }
 
-/* Whether packets of the device where this one came in may have checksums that are to be filled in.
- */
-static __always_inline bool xdp_partial(const ctx_t *ctx)
-{
-	__u32 slot = xdp_device_slot(xdp_ingress(ctx));
-	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
-
-	return !device || device->flags & XDP_DEVICE_PARTIAL;
-}
-
 /* Forward the packet of @eth_proto that came out of the tunnel of @end. Returns a verdict, or less
  * than 0: it is the stack's. */
 static __always_inline int xdp_forward(ctx_t *ctx, const struct endpoint *end, __be16 eth_proto,
 				       enum gateway_from from)
 {
-	bool partial = xdp_partial(ctx);
 	/* Not fetched before it is needed: to keep it takes stack. */
 	__u32 iif = *(const volatile __u32 *)&end->rx_ifindex;
-	int verdict = gateway_flow(ctx, iif, eth_proto, true, partial);
+	int verdict = gateway_flow(ctx, iif, eth_proto, true, slots.partials);
 
 	if (unlikely(verdict == CTX_NEXT - 1))
 		verdict = gateway(ctx, end->rx_ifindex, eth_proto, from);

@@ -181,9 +181,10 @@ static __noinline void gateway_ask(ctx_t *ctx, const struct gateway_packet *pack
 		route->ifindex = 0;
 }
 
-/* The answer, remembered or new. NULL: the stack's. */
+/* The answer, remembered or new, for a packet that came in by @device. NULL: the stack's. */
 static __always_inline struct gateway_route *
-gateway_route_find(ctx_t *ctx, const struct gateway_packet *packet, __u32 iif)
+gateway_route_find(ctx_t *ctx, const struct gateway_packet *packet, __u32 iif,
+		   const struct xdp_device *device)
 {
 	const union address *source = &packet->source, *dest = &packet->dest;
 	bool ipv4 = packet->in.kind == INNER_IPV4;
@@ -202,6 +203,9 @@ gateway_route_find(ctx_t *ctx, const struct gateway_packet *packet, __u32 iif)
 			route->again = 0;
 		route->pair = pair;
 		gateway_ask(ctx, packet, iif, route);
+		/* The short way does not ask again whether it is xdp_single(). */
+		if (route->mtu > device->frame_max - WIRE_ETH_HLEN)
+			route->mtu = device->frame_max - WIRE_ETH_HLEN;
 	}
 	return route->ifindex && packet->in.len <= route->mtu ? route : NULL;
 }
@@ -306,7 +310,7 @@ static __always_inline bool gateway_frame(ctx_t *ctx, const struct gateway_route
  * go the short one from now on. */
 static __always_inline void gateway_prepare(const struct tunnel *t, struct cpu_state *state,
 					    const struct route_cache *cache,
-					    struct gateway_route *way, bool framed)
+					    struct gateway_route *way, bool framed, __u8 kind)
 {
 	if (cache != &state->route)
 		return;
@@ -314,10 +318,8 @@ static __always_inline void gateway_prepare(const struct tunnel *t, struct cpu_s
 		ready_make(t, state);
 	if (!cache->ready && framed && ready_frame_can(t))
 		ready_frame_make(t, state);
-	if (cache->ready == READY_FRAME && gateway_sends(cache->ifindex, false)) {
-		way->id = t->id;
-		way->out = cache->ifindex;
-	}
+	if (cache->ready == READY_FRAME && gateway_sends(cache->ifindex, false))
+		gateway_short(way, t, state, kind);
 }
 
 /* Into the tunnel @t, to which @way leads, as encap_packet() and encap_frame() do. Returns a
@@ -342,8 +344,7 @@ static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
 		ret = gateway_ready(ctx, way, state, in->len, in->kind);
 	if (likely(ret != READY_NOT)) {
 		/* From the next packet on in gateway_flow_kind(). */
-		way->id = t->id;
-		way->out = state->route.ifindex;
+		gateway_short(way, t, state, in->kind);
 		return likely(ret >= 0) ? ret : drop_count(t->id, ret, CTX_DROP);
 	}
 	cache = gateway_remote(ctx, t, way, state, in->kind);
@@ -370,7 +371,7 @@ static __always_inline int gateway_encap(ctx_t *ctx, const struct tunnel *t,
 	    (framed && !gateway_frame(ctx, way, hlen, in->kind)) ||
 	    outer_write(ctx, t, in, &route, cache, hlen))
 		return drop_count(t->id, REFUSE(push_failed), CTX_DROP);
-	gateway_prepare(t, state, cache, way, framed);
+	gateway_prepare(t, state, cache, way, framed, in->kind);
 	state->tx_packets++;
 	state->tx_bytes += in->len;
 	return gateway_redirect(ctx, route.ifindex);
@@ -417,7 +418,7 @@ __noinline int gateway(ctx_t *ctx, __u32 iif, __be16 eth_proto, enum gateway_fro
 							: -1;
 	if (err || !ctx_holds(ctx, WIRE_ETH_HLEN + packet.in.len))
 		return -1;
-	route = gateway_route_find(ctx, &packet, iif);
+	route = gateway_route_find(ctx, &packet, iif, device);
 	if (!route)
 		return -1;
 	if (!route->tunnel)

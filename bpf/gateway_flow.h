@@ -235,6 +235,22 @@ __noinline int gateway_frame_carry(ctx_t *ctx, const struct gateway_route *way,
 }
 
 /*
+ * Let packets of @way, to the tunnel @t, take the short way in this tick: what @state has ready is
+ * of this tick, and so long as it is ready it stays so, for route_lookup() takes that back.
+ */
+static __always_inline void gateway_short(struct gateway_route *way, const struct tunnel *t,
+					  const struct cpu_state *state, __u8 kind)
+{
+	const struct ready *ready = &state->ready;
+	__u32 room = kind == INNER_IPV4 ? ready->ipv4.room : ready->ipv6.room;
+
+	if (way->mtu > room)
+		way->mtu = room;
+	way->id = t->id;
+	way->out = state->route.ifindex;
+}
+
+/*
  * Into the tunnel of @route: a packet of @len bytes, as long as its frame, whose header of @kind is
  * at @ip. Returns a verdict, a refusal, or READY_NOT.
  */
@@ -246,9 +262,8 @@ static __always_inline int gateway_flow_encap(ctx_t *ctx, const struct gateway_r
 	__u32 *word, hop;
 	int ret;
 
-	/* The jiffies are those of the answer: of this tick. */
-	if (unlikely(!state || state->route.jiffies != bpf_jiffies64() ||
-		     state->route.ifindex != route->out))
+	/* What is ready is of this tick, as the answer is: see gateway_short(). */
+	if (unlikely(!state || state->route.ifindex != route->out))
 		return READY_NOT;
 	if (unlikely(state->route.ready != READY_IPV4)) {
 		ret = state->route.ready == READY_FRAME
@@ -260,8 +275,8 @@ static __always_inline int gateway_flow_encap(ctx_t *ctx, const struct gateway_r
 		ready_read4(&state->ready, ip, &in);
 	else
 		ready_read6(&state->ready, ip, &in);
-	if (unlikely(len > in.room))
-		return READY_NOT;
+	/* Known here, and kept nowhere. */
+	in.eth_proto = kind_eth_proto(kind);
 	/* The hop limit is the last byte of its word. */
 	word = ip + (kind == INNER_IPV4 ? 8 : 4);
 	hop = *word;
@@ -289,13 +304,14 @@ static __always_inline int gateway_flow_send(struct ethhdr *eth, const struct ga
 }
 
 /*
- * The packet of @kind behind the Ethernet header, which came in by @iif. @inner: out of a tunnel;
+ * The packet of @kind behind the Ethernet header at @head, which came in by @iif, with its frame's
+ * @end. @inner: out of a tunnel;
  * @partial: there may be checksums that are still to be filled in. Returns a verdict or READY_NOT.
  */
-static __always_inline int gateway_flow_kind(ctx_t *ctx, __u32 iif, __u8 kind, bool inner,
-					     bool partial)
+static __always_inline int gateway_flow_kind(ctx_t *ctx, void *head, void *end, __u32 iif,
+					     __u8 kind, bool inner, bool partial)
 {
-	void *head = ctx_begin(ctx), *end = ctx_end(ctx), *ip = head + WIRE_ETH_HLEN;
+	void *ip = head + WIRE_ETH_HLEN;
 	const struct gateway_route *route;
 	__u32 len;
 
@@ -305,29 +321,34 @@ static __always_inline int gateway_flow_kind(ctx_t *ctx, __u32 iif, __u8 kind, b
 				   : gateway_way6(ip, end, iif, partial, &len);
 	if (unlikely(!route))
 		return READY_NOT;
-	if (route->tunnel)
-		return gateway_flow_encap(ctx, route, ip, kind, len);
-	return inner && likely(route->plain) ? gateway_flow_send(head, route, kind) : READY_NOT;
+	if (inner && likely(route->plain))
+		return gateway_flow_send(head, route, kind);
+	return gateway_flow_encap(ctx, route, ip, kind, len);
 }
 
-/* Whether what is at @udp, which is there, is TCP or UDP, and for none of our ports. */
-static __always_inline bool gateway_others(const struct udphdr *udp, __u8 ip_proto)
+/* Whether the packet whose header, which is there, is at @ip surely is for no tunnel's end, if it
+ * is for another host: see struct slots. */
+static __always_inline bool gateway_others4(const struct iphdr *ip)
 {
-	return ip_proto == WIRE_IPPROTO_TCP ||
-	       (ip_proto == WIRE_IPPROTO_UDP && !port_among(slots.ports.all, udp->dest));
+	return !slots.locals[local_slot(ip->daddr)];
 }
 
-/* Whether a frame of @eth_proto surely is for no tunnel's end. */
-static __always_inline bool gateway_plain(const void *head, const void *end, __u32 eth_proto)
+static __always_inline bool gateway_others6(const struct ipv6hdr *ip)
 {
-	const struct iphdr *ip = head + WIRE_ETH_HLEN;
-	const struct ipv6hdr *ip6 = head + WIRE_ETH_HLEN;
+	const __be32 *word = (const void *)&ip->daddr;
 
-	if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IP)))
-		return (void *)(ip + 1) + UDP_HLEN <= end &&
-		       gateway_others((void *)(ip + 1), ip->protocol);
-	return eth_proto == bpf_htons(WIRE_ETH_P_IPV6) && (void *)(ip6 + 1) + UDP_HLEN <= end &&
-	       gateway_others((void *)(ip6 + 1), ip6->nexthdr);
+	return !slots.locals[local_slot(word[0] ^ word[1] ^ word[2] ^ word[3])];
+}
+
+/* Likewise of a frame of @eth_proto. */
+static __always_inline bool gateway_others(const void *head, const void *end, __u32 eth_proto)
+{
+	const void *ip = head + WIRE_ETH_HLEN;
+
+	if (eth_proto == bpf_htons(WIRE_ETH_P_IP))
+		return ip + IPV4_HLEN <= end && gateway_others4(ip);
+	return eth_proto == bpf_htons(WIRE_ETH_P_IPV6) && ip + IPV6_HLEN <= end &&
+	       gateway_others6(ip);
 }
 
 /*
@@ -337,12 +358,13 @@ static __always_inline bool gateway_plain(const void *head, const void *end, __u
  */
 __noinline int gateway_flow(ctx_t *ctx, __u32 iif, __be16 eth_proto, bool inner, bool partial)
 {
+	void *head = ctx_begin(ctx), *end = ctx_end(ctx);
 	int ret = READY_NOT;
 
 	if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IP)))
-		ret = gateway_flow_kind(ctx, iif, INNER_IPV4, inner, partial);
+		ret = gateway_flow_kind(ctx, head, end, iif, INNER_IPV4, inner, partial);
 	else if (eth_proto == bpf_htons(WIRE_ETH_P_IPV6))
-		ret = gateway_flow_kind(ctx, iif, INNER_IPV6, inner, partial);
+		ret = gateway_flow_kind(ctx, head, end, iif, INNER_IPV6, inner, partial);
 	if (likely(ret != READY_NOT))
 		return ret;
 	return rarely(READY_NOT);

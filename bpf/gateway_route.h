@@ -26,8 +26,8 @@ struct gateway_route {
 	union address source, dest;
 	__u32 ifindex; /* 0: the stack's */
 	__u32 mtu;
-	__u32 out; /* of a tunnel whose packets may be sent by XDP: where to, and the tunnel's id */
-	__u32 id;
+	__u32 out; /* of a tunnel whose packets may be sent by XDP: where to, and the tunnel's id; */
+	__u32 id;  /* see gateway_short() */
 	__u32 hash;   /* of the addresses, as flow_hash() has them */
 	__u8 eth[12]; /* the next hop's address and the device's, */
 	__u8 tunnel;  /* if it is no tunnel's device */
@@ -146,9 +146,9 @@ gateway_way4(const struct iphdr *ip, const void *end, __u32 iif, bool partial, _
 	const __u64 pair = *(const __u64 *)((const void *)ip + 12);
 	const struct gateway_route *route;
 
-	*len = bpf_ntohs(ip->tot_len);
+	*len = xdp_bounded(bpf_ntohs(ip->tot_len));
 	if (unlikely(*(const __u8 *)ip != 0x45 || ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET) ||
-		     ip->ttl <= 1 || (const void *)ip + xdp_bounded(*len) != end))
+		     ip->ttl <= 1 || (const void *)ip + *len != end))
 		return NULL;
 	route = gateway_route_at(pair);
 	if (unlikely(!route || route->stamp != gateway_stamp(bpf_jiffies64()) ||

@@ -56,10 +56,7 @@ static __noinline const struct xdp_device *vlan_device(ctx_t *ctx)
 	if (!device || device->ifindex != *ifindex || device->out != key.ifindex ||
 	    device->vlan_proto != key.proto || device->vlan_id != key.id)
 		return NULL;
-	return xdp_sent_to(head, device->mac) &&
-			       (void *)head + (device->frame_max & XDP_FRAME_MASK) >= ctx_end(ctx)
-		       ? device
-		       : NULL;
+	return xdp_for_us(head, device) && xdp_single(head, ctx_end(ctx), device) ? device : NULL;
 }
 
 /* Take the tag off, which stays where the frame began, in front of where it begins then. Returns 0,

@@ -3,6 +3,7 @@
 #define XTUN_HOOK_XDP
 #include "direct.h"
 #include "gateway.h"
+#include "gateway_pop.h"
 #include "gateway_vlan.h"
 #include "spread.h"
 
@@ -27,6 +28,28 @@ static __always_inline int carry(ctx_t *ctx, const struct xdp_device *device, __
 }
 
 /*
+ * Carry what is for no tunnel's end the short way, if it is IPv4 without a tag, whose header is
+ * there, @bare. The frame begins at @head and ends at @end. Returns a verdict, or READY_NOT with
+ * nothing changed.
+ */
+static __always_inline int carry_short(ctx_t *ctx, const struct xdp_device *device, void *head,
+				       void *end, __u32 eth_proto, bool bare)
+{
+	bool partial = device->flags & XDP_DEVICE_PARTIAL;
+
+	if (!gateway_mode || device->spread.count)
+		return READY_NOT;
+	if (!bare)
+		return gateway_others(head, end, eth_proto)
+			       ? gateway_flow(ctx, device->ifindex, eth_proto, false, partial)
+			       : READY_NOT;
+	return likely(gateway_others4(head + WIRE_ETH_HLEN))
+		       ? gateway_flow_kind(ctx, head, end, device->ifindex, INNER_IPV4, false,
+					   partial)
+		       : gateway_pop(ctx, device, head, end);
+}
+
+/*
  * The short way of decapsulation, before the stack has made anything of the packet, and in gateway
  * mode into tunnels too. All else is passed up: the programs at tc do it, or know why not.
  */
@@ -35,20 +58,32 @@ static __always_inline int receive(ctx_t *ctx, bool frags)
 	__u32 iif = xdp_ingress(ctx), slot = xdp_device_slot(iif);
 	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
 	void *head = ctx_begin(ctx), *end = ctx_end(ctx);
-	int verdict = DIRECT_NOT, cpu;
+	int verdict, cpu;
 	__u32 eth_proto;
 
-	if (!device || head + WIRE_ETH_HLEN > end || device->ifindex != iif)
+	if (!device || head + WIRE_ETH_HLEN + IPV4_HLEN > end || device->ifindex != iif)
 		return XDP_PASS;
 	eth_proto = *(const __be16 *)(head + 12);
-	if (gateway_mode && unlikely(eth_proto != bpf_htons(WIRE_ETH_P_IP)) &&
-	    frame_tag(eth_proto)) {
-		device = vlan_device(ctx);
-		if (!device || vlan_off(ctx))
+	if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IP))) {
+		if (unlikely(!xdp_for_us(head, device)))
 			return XDP_PASS;
-		eth_proto = ctx_eth_proto(ctx);
-	} else if (!xdp_for_us(head, end, device)) {
-		return XDP_PASS;
+		verdict = carry_short(ctx, device, head, end, eth_proto, true);
+		if (likely(verdict != READY_NOT))
+			return verdict;
+		if (unlikely(!xdp_single(head, end, device)))
+			return XDP_PASS;
+	} else {
+		if (gateway_mode && frame_tag(eth_proto)) {
+			device = vlan_device(ctx);
+			if (!device || vlan_off(ctx))
+				return XDP_PASS;
+			eth_proto = ctx_eth_proto(ctx);
+		} else if (!xdp_for_us(head, device) || !xdp_single(head, end, device)) {
+			return XDP_PASS;
+		}
+		verdict = carry_short(ctx, device, ctx_begin(ctx), ctx_end(ctx), eth_proto, false);
+		if (likely(verdict != READY_NOT))
+			return verdict;
 	}
 	/* Known not to be more than 16 bits, and not to be looked at again for that. */
 	asm volatile("" : "+r"(eth_proto));
@@ -58,17 +93,6 @@ static __always_inline int receive(ctx_t *ctx, bool frags)
 			return XDP_PASS;
 		return frags ? bpf_redirect_map(&cpus_frags, cpu, XDP_PASS)
 			     : bpf_redirect_map(&cpus, cpu, XDP_PASS);
-	}
-	/* What surely is for no tunnel's end */
-	if (gateway_mode && gateway_plain(ctx_begin(ctx), ctx_end(ctx), eth_proto)) {
-		bool partial = device->flags & XDP_DEVICE_PARTIAL;
-
-		verdict = likely(eth_proto == bpf_htons(WIRE_ETH_P_IP))
-				  ? gateway_flow_kind(ctx, device->ifindex, INNER_IPV4, false,
-						      partial)
-				  : gateway_flow(ctx, device->ifindex, eth_proto, false, partial);
-		if (likely(verdict != READY_NOT))
-			return verdict;
 	}
 	verdict = carry(ctx, device, eth_proto);
 	if (likely(verdict != CTX_NEXT))

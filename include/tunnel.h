@@ -22,7 +22,7 @@
 #include <linux/types.h>
 #endif
 
-#define TUNNEL_LAYOUT 8
+#define TUNNEL_LAYOUT 9
 
 enum family { FAMILY_IPV4, FAMILY_IPV6, FAMILY_MAX };
 enum wrap { WRAP_NONE, WRAP_FOU, WRAP_GUE, WRAP_VXLAN, WRAP_GENEVE, WRAP_MAX };
@@ -250,6 +250,15 @@ static inline __u32 port_bit(__be16 port)
 	return (word ^ word >> 6) & 63;
 }
 
+enum { LOCAL_BITS = 14 };
+
+/* Where struct slots says whether an address may be a tunnel's own: of IPv4, or the words of IPv6,
+ * combined by exclusive or. Multiplicative hashing (Knuth, TAOCP 6.4). */
+static inline __u32 local_slot(__be32 word)
+{
+	return (__u32)word * 0x9e3779b1u >> (32 - LOCAL_BITS);
+}
+
 /* All slots, and what every packet asks for, in one map: memory whose address programs know (.bss),
  * so that none is looked up. */
 struct slots {
@@ -258,8 +267,11 @@ struct slots {
 	struct endpoint6_slot ipv6[1 << SLOT_BITS];
 	struct mirror_passed passed[MIRROR_ROWS];
 	__u32 generation; /* another one after every change of the configuration */
-	__u32 pad;
+	__u32 partials;   /* a device with XDP has XDP_DEVICE_PARTIAL */
 	struct port_masks ports;
+	/* Not 0 at the local_slot() of each tunnel's local address. To other addresses tunnels with
+	 * local `any` get packets, if they are this host's. */
+	__u8 locals[1 << LOCAL_BITS];
 };
 _Static_assert(__builtin_offsetof(struct slots, passed) % 64 == 0,
 	       "no CPU takes another's line away");

@@ -361,6 +361,27 @@ static int slots_settle(const struct maps *maps, const struct model *want)
 	return ret;
 }
 
+/* Which addresses may be the local one of a tunnel. */
+static int locals_settle(const struct maps *maps, const struct model *want)
+{
+	__u8 *locals = calloc(1 << LOCAL_BITS, 1);
+	size_t i;
+	int ret;
+
+	if (!locals)
+		return -ENOMEM;
+	for (i = 0; i < want->count; i++) {
+		const __be32 *local = want->tunnels[i].record.local.v6;
+		__be32 word = local[0] ^ local[1] ^ local[2] ^ local[3];
+
+		if (word)
+			locals[local_slot(word)] = 1;
+	}
+	ret = locals_put(maps, locals);
+	free(locals);
+	return ret;
+}
+
 int tunnels_settle(struct state *state, struct model *want, struct error *err)
 {
 	bool *done = calloc(want->count + 1, sizeof(*done));
@@ -379,6 +400,7 @@ int tunnels_settle(struct state *state, struct model *want, struct error *err)
 	if (ret)
 		return ret;
 	ret = slots_settle(&state->maps, want);
+	ret = ret ?: locals_settle(&state->maps, want);
 	return ret ? refuse_kernel(err, ret, "storing the slots of the tunnels") : 0;
 }
 

@@ -222,6 +222,20 @@ int port_masks_put(const struct maps *maps, const struct port_masks *masks)
 	return 0;
 }
 
+int locals_put(const struct maps *maps, const __u8 *locals)
+{
+	__u8 *now = slots_part_map(maps, offsetof(struct slots, locals));
+	size_t i;
+
+	if (!now)
+		return -ENOMEM;
+	for (i = 0; i < 1 << LOCAL_BITS; i++)
+		if (now[i] != locals[i])
+			__atomic_store_n(&now[i], locals[i], __ATOMIC_RELEASE);
+	slots_part_unmap(now, offsetof(struct slots, locals));
+	return 0;
+}
+
 static int peers_fd(const struct maps *maps, enum inner inner)
 {
 	return inner == INNER_IPV4   ? maps->peers4
@@ -346,6 +360,30 @@ static int vlan_delete(const struct maps *maps, const struct xdp_device *device)
 	return device->out ? map_delete(maps->xdp_vlans, &vlan) : 0;
 }
 
+static int partials_put(const struct maps *maps, __u32 partials)
+{
+	__u32 *now = slots_part_map(maps, offsetof(struct slots, partials));
+
+	if (!now)
+		return -ENOMEM;
+	__atomic_store_n(now, partials, __ATOMIC_RELEASE);
+	slots_part_unmap(now, offsetof(struct slots, partials));
+	return 0;
+}
+
+static int partials_update(const struct maps *maps)
+{
+	struct xdp_device device = {};
+	__u32 slot, partials = 0;
+	int err = 0;
+
+	for (slot = 0; slot < XDP_DEVICES && !err && !partials; slot++) {
+		err = bpf_map_lookup_elem(maps->xdp_devices, &slot, &device);
+		partials = !!(device.flags & XDP_DEVICE_PARTIAL);
+	}
+	return err ?: partials_put(maps, partials);
+}
+
 int xdp_devices_put(const struct maps *maps, const struct xdp_device *device)
 {
 	static const struct xdp_device none;
@@ -358,8 +396,10 @@ int xdp_devices_put(const struct maps *maps, const struct xdp_device *device)
 		return err;
 	if (now.ifindex && now.ifindex != device->ifindex)
 		return -EADDRINUSE;
+	if (device->flags & XDP_DEVICE_PARTIAL)
+		err = partials_put(maps, 1);
 	/* Never half of the old and half of the new. */
-	err = vlan_delete(maps, &now);
+	err = err ?: vlan_delete(maps, &now);
 	err = err ?: bpf_map_update_elem(maps->xdp_devices, &slot, &none, BPF_ANY);
 	err = err ?: bpf_map_update_elem(maps->xdp_devices, &slot, device, BPF_ANY);
 	return err ?: vlan_put(maps, device);
@@ -376,7 +416,8 @@ int xdp_devices_delete(const struct maps *maps, __u32 ifindex)
 	if (err || now.ifindex != ifindex)
 		return err;
 	err = vlan_delete(maps, &now);
-	return err ?: bpf_map_update_elem(maps->xdp_devices, &slot, &none, BPF_ANY);
+	err = err ?: bpf_map_update_elem(maps->xdp_devices, &slot, &none, BPF_ANY);
+	return err ?: partials_update(maps);
 }
 
 int xdp_devices_keep_vlans(const struct maps *maps, bool (*wanted)(__u32 ifindex, void *data),

@@ -80,6 +80,10 @@ int ports_delete(const struct maps *maps, const struct port_key *key);
 /* The masks of those ports, which programs ask first: set bits before ports_put(). */
 int port_masks_put(const struct maps *maps, const struct port_masks *masks);
 
+/* Store what struct slots has of the tunnels' local addresses, 1 << LOCAL_BITS bytes. Returns 0 or
+ * a negative error. */
+int locals_put(const struct maps *maps, const __u8 *locals);
+
 /*
  * Peer tables (peer_table.h) of tunnels, for inner addresses of one kind: INNER_IPV4, INNER_IPV6,
  * or INNER_ETHERNET for MACs. Make one from a list, as a map that nobody uses yet; give it to

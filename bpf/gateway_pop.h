@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The short way of forwarding at XDP out of a tunnel: IPv4 in IPv4, bare or in GRE, whose endpoint
+ * has its slot (direct.h) and whose inner packet has a way that is remembered (gateway_flow.h). Both
+ * headers are looked at before anything is changed, and what is not as in most packets is left to
+ * those two.
+ */
+#ifndef XTUN_GATEWAY_POP_H
+#define XTUN_GATEWAY_POP_H
+
+#include "gateway_flow.h"
+
+/* What is known of a packet's outer headers. */
+struct pop_outer {
+	__u32 hlen; /* bytes up to the inner header */
+	__u32 key;  /* of GRE, as it lies there */
+	__u64 own;  /* the second half of struct endpoint4_key */
+};
+
+/* The second half of an endpoint's key, which is that of no port. */
+static __always_inline __u64 pop_key(__be32 key, __u8 ip_proto, bool keyed)
+{
+	return (__u32)key | (__u64)direct_payload(ip_proto, keyed) << 32;
+}
+
+/* Read what is behind the IPv4 header at @ip, of which DIRECT4_SEEN bytes are there. False: it is
+ * out of the ordinary. */
+static __always_inline bool pop_read(const struct iphdr *ip, struct pop_outer *outer)
+{
+	const __u32 *behind = (const void *)(ip + 1);
+	/* The flags of GRE and what it carries, as they lie in memory. */
+	const __u32 plain = (__u32)bpf_htons(WIRE_ETH_P_IP) << 16;
+
+	outer->key = 0;
+	if (ip->protocol == WIRE_IPPROTO_IPIP) {
+		outer->hlen = IPV4_HLEN;
+		outer->own = pop_key(0, WIRE_IPPROTO_IPIP, false);
+		return true;
+	}
+	if (ip->protocol != WIRE_IPPROTO_GRE)
+		return false;
+	if (behind[0] == plain) {
+		outer->hlen = IPV4_HLEN + GRE_HLEN;
+		outer->own = pop_key(0, WIRE_IPPROTO_GRE, false);
+		return true;
+	}
+	if (behind[0] != (plain | bpf_htons(GRE_KEY)))
+		return false;
+	outer->key = behind[1];
+	outer->hlen = IPV4_HLEN + GRE_HLEN + GRE_FIELD;
+	outer->own = pop_key(behind[1], WIRE_IPPROTO_GRE, true);
+	return true;
+}
+
+/* The endpoint that takes the packet whose IPv4 header is at @ip, if it takes such packets and its
+ * tunnel has no half that wants to see them. */
+static __always_inline const struct endpoint *pop_endpoint(const struct iphdr *ip,
+							   const struct pop_outer *outer)
+{
+	const __u64 addresses = *(const __u64 *)((const void *)ip + 12);
+	struct endpoint4_key key = {
+		.local = addresses >> 32,
+		.remote = addresses,
+		.key = outer->key,
+		.ip_proto = WIRE_IPPROTO_IPIP, /* or GRE, which is the same to the slot */
+	};
+	const struct endpoint4_slot *slot = &slots.ipv4[endpoint4_slot(&key)];
+	const __u64 *own = (const void *)slot;
+
+	if (unlikely(own[0] != addresses || own[1] != outer->own ||
+		     (*(const __be16 *)&slot->end.inner & bpf_htons(INNER_IPV4 << 8 | 0xff)) !=
+			     bpf_htons(INNER_IPV4 << 8) ||
+		     !slot->end.rx_flags))
+		return NULL;
+	return &slot->end;
+}
+
+/* The rest of it: take @hlen bytes of headers off, and send what is inside, @len bytes, by @way to a
+ * neighbour. Returns a verdict, or READY_NOT with nothing changed. */
+static __always_inline int pop_send(ctx_t *ctx, const struct endpoint *end, __u32 hlen, __u32 len,
+				    const struct gateway_route *way)
+{
+	struct cpu_state *state;
+	void *head;
+
+	if (unlikely(bpf_xdp_adjust_head(ctx, hlen)))
+		return READY_NOT;
+	head = ctx_begin(ctx);
+	if (unlikely(head + WIRE_ETH_HLEN + IPV4_HLEN > ctx_end(ctx)))
+		return CTX_DROP;
+	state = bpf_map_lookup_elem(&cpu_state, &end->id);
+	if (likely(state)) {
+		state->rx_packets++;
+		state->rx_bytes += len;
+	}
+	return gateway_flow_send(head, way, INNER_IPV4);
+}
+
+/*
+ * The frame from @head to @end with IPv4 in it, which came in by @device. Returns a verdict, or
+ * READY_NOT with nothing changed.
+ */
+static __always_inline int gateway_pop(ctx_t *ctx, const struct xdp_device *device, void *head,
+				       const void *end)
+{
+	const struct iphdr *ip = head + WIRE_ETH_HLEN, *inner;
+	const struct gateway_route *way;
+	const struct endpoint *endpoint;
+	struct pop_outer outer;
+	__u32 len, inner_len;
+
+	if (unlikely(head + WIRE_ETH_HLEN + DIRECT4_SEEN > end))
+		return READY_NOT;
+	len = bpf_ntohs(ip->tot_len);
+	/* As direct4() */
+	if (unlikely((*(const __be16 *)ip & bpf_htons(0xff01)) != bpf_htons(0x4500) ||
+		     ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET) ||
+		     (const void *)ip + xdp_bounded(len) != end || !pop_read(ip, &outer) ||
+		     !xdp_single(head, end, device)))
+		return READY_NOT;
+	endpoint = pop_endpoint(ip, &outer);
+	inner = (const void *)ip + outer.hlen;
+	if (unlikely(!endpoint || (const void *)(inner + 1) > end ||
+		     !direct_sum_right(ipv4_sum(ip))))
+		return READY_NOT;
+	way = gateway_way4(inner, end, endpoint->rx_ifindex, false, &inner_len);
+	if (unlikely(!way || !way->plain))
+		return READY_NOT;
+	/* Not fetched before it is needed: to keep it takes stack. */
+	if (*(const volatile __u32 *)&slots.partials &&
+	    unlikely(!gateway_payload(inner + 1, end, inner->protocol, gateway_sum4(inner))))
+		return READY_NOT;
+	return pop_send(ctx, endpoint, outer.hlen, inner_len, way);
+}
+
+#endif
