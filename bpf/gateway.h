@@ -225,11 +225,10 @@ static __always_inline bool gateway_trim(ctx_t *ctx, __u32 len)
  */
 static __noinline int gateway_redirect(ctx_t *ctx, __u32 ifindex)
 {
-	__u32 slot = xdp_device_slot(ifindex);
-	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
+	const struct xdp_device *device = xdp_device_at(ifindex);
 	void *head;
 
-	if (!device || !device->out)
+	if (!device->out)
 		return ctx_redirect(ifindex, 0);
 	if (ctx_push(ctx, VLAN_HLEN, 0))
 		return CTX_DROP;
@@ -402,16 +401,13 @@ static __always_inline int gateway_send(ctx_t *ctx, const struct gateway_route *
  */
 __noinline int gateway(ctx_t *ctx, __u32 iif, __be16 eth_proto, enum gateway_from from)
 {
-	__u32 slot = xdp_device_slot(xdp_ingress(ctx));
-	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
+	const struct xdp_device *device = xdp_device_at(xdp_ingress(ctx));
 	struct gateway_packet packet = { .from = from };
 	struct gateway_route *route;
 	const struct tunnel *t;
 	bool partial;
 	int err;
 
-	if (!device)
-		return -1;
 	partial = device->flags & XDP_DEVICE_PARTIAL;
 	err = eth_proto == bpf_htons(WIRE_ETH_P_IP)     ? gateway_read4(ctx, &packet, partial)
 	      : eth_proto == bpf_htons(WIRE_ETH_P_IPV6) ? gateway_read6(ctx, &packet, partial)

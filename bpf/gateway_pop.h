@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The short way of forwarding at XDP out of a tunnel: IPv4 in IPv4, bare or in GRE, whose endpoint
- * has its slot (direct.h) and whose inner packet has a way that is remembered (gateway_flow.h). Both
- * headers are looked at before anything is changed, and what is not as in most packets is left to
- * those two.
+ * has its slot (direct.h) and whose inner packet has a way that is remembered (gateway_flow.h).
+ * Both headers are looked at before anything is changed, and what is not as in most packets is left
+ * to those two.
  */
 #ifndef XTUN_GATEWAY_POP_H
 #define XTUN_GATEWAY_POP_H
@@ -52,8 +52,8 @@ static __always_inline bool pop_read(const struct iphdr *ip, struct pop_outer *o
 	return true;
 }
 
-/* The endpoint that takes the packet whose IPv4 header is at @ip, if it takes such packets and its
- * tunnel has no half that wants to see them. */
+/* The endpoint that takes the packet whose IPv4 header is at @ip, if it is plain. NULL: there is
+ * none. */
 static __always_inline const struct endpoint *pop_endpoint(const struct iphdr *ip,
 							   const struct pop_outer *outer)
 {
@@ -65,18 +65,18 @@ static __always_inline const struct endpoint *pop_endpoint(const struct iphdr *i
 		.ip_proto = WIRE_IPPROTO_IPIP, /* or GRE, which is the same to the slot */
 	};
 	const struct endpoint4_slot *slot = &slots.ipv4[endpoint4_slot(&key)];
-	const __u64 *own = (const void *)slot;
+	const __u64 *own;
 
-	if (unlikely(own[0] != addresses || own[1] != outer->own ||
-		     (*(const __be16 *)&slot->end.inner & bpf_htons(INNER_IPV4 << 8 | 0xff)) !=
-			     bpf_htons(INNER_IPV4 << 8) ||
-		     !slot->end.rx_flags))
+	/* As xdp_device_at() */
+	asm volatile("" : "+r"(slot));
+	own = (const void *)slot;
+	if (unlikely(own[0] != addresses || own[1] != outer->own || !slot->plain))
 		return NULL;
 	return &slot->end;
 }
 
-/* The rest of it: take @hlen bytes of headers off, and send what is inside, @len bytes, by @way to a
- * neighbour. Returns a verdict, or READY_NOT with nothing changed. */
+/* The rest of it: take @hlen bytes of headers off, and send what is inside, @len bytes, by @way to
+ * a neighbour. Returns a verdict, or READY_NOT with nothing changed. */
 static __always_inline int pop_send(ctx_t *ctx, const struct endpoint *end, __u32 hlen, __u32 len,
 				    const struct gateway_route *way)
 {
@@ -96,12 +96,10 @@ static __always_inline int pop_send(ctx_t *ctx, const struct endpoint *end, __u3
 	return gateway_flow_send(head, way, INNER_IPV4);
 }
 
-/*
- * The frame from @head to @end with IPv4 in it, which came in by @device. Returns a verdict, or
- * READY_NOT with nothing changed.
+/* The frame from @head to @end with IPv4 in it. Returns a verdict, or READY_NOT with nothing
+ * changed.
  */
-static __always_inline int gateway_pop(ctx_t *ctx, const struct xdp_device *device, void *head,
-				       const void *end)
+static __always_inline int gateway_pop(ctx_t *ctx, void *head, const void *end)
 {
 	const struct iphdr *ip = head + WIRE_ETH_HLEN, *inner;
 	const struct gateway_route *way;
@@ -115,8 +113,7 @@ static __always_inline int gateway_pop(ctx_t *ctx, const struct xdp_device *devi
 	/* As direct4() */
 	if (unlikely((*(const __be16 *)ip & bpf_htons(0xff01)) != bpf_htons(0x4500) ||
 		     ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET) ||
-		     (const void *)ip + xdp_bounded(len) != end || !pop_read(ip, &outer) ||
-		     !xdp_single(head, end, device)))
+		     (const void *)ip + xdp_bounded(len) != end || !pop_read(ip, &outer)))
 		return READY_NOT;
 	endpoint = pop_endpoint(ip, &outer);
 	inner = (const void *)ip + outer.hlen;

@@ -46,10 +46,9 @@ struct {
  * devices on them. */
 static __always_inline bool gateway_sends(__u32 ifindex, bool tags)
 {
-	__u32 slot = xdp_device_slot(ifindex);
-	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
+	const struct xdp_device *device = xdp_device_at(ifindex);
 
-	return device && device->ifindex == ifindex && device->flags & XDP_DEVICE_FORWARD &&
+	return device->ifindex == ifindex && device->flags & XDP_DEVICE_FORWARD &&
 	       (tags || !device->out);
 }
 
@@ -59,10 +58,10 @@ static __always_inline __u64 gateway_stamp(__u64 jiffies)
 	return jiffies ^ (__u64) * (volatile __u32 *)&slots.generation << 32;
 }
 
-/* What a route depends on besides the addresses, in one word; never 0. */
+/* What a route depends on besides the addresses, in one word; never 0, as no device is. */
 static __always_inline __u64 gateway_how(__u8 tos, __u8 kind, __u32 iif)
 {
-	return iif | (__u64)(tos & ~ECN_MASK) << 32 | (__u64)kind << 40;
+	return iif | (__u64)(tos & ~ECN_MASK) << 32 | (__u64)(kind != INNER_IPV4) << 40;
 }
 
 /* Both addresses in 64 bits: of IPv4 as they lie in the header, of IPv6 mixed. */

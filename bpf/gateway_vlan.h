@@ -41,7 +41,6 @@ static __noinline const struct xdp_device *vlan_device(ctx_t *ctx)
 	struct xdp_vlan key = { .ifindex = xdp_ingress(ctx) };
 	const struct xdp_device *device;
 	const __u32 *ifindex;
-	__u32 slot;
 
 	if (!head || (head[8] != bpf_htons(WIRE_ETH_P_IP) && head[8] != bpf_htons(WIRE_ETH_P_IPV6)))
 		return NULL;
@@ -50,10 +49,9 @@ static __noinline const struct xdp_device *vlan_device(ctx_t *ctx)
 	ifindex = bpf_map_lookup_elem(&xdp_vlans, &key);
 	if (!ifindex)
 		return NULL;
-	slot = xdp_device_slot(*ifindex);
-	device = bpf_map_lookup_elem(&xdp_devices, &slot);
+	device = xdp_device_at(*ifindex);
 	/* Its place may be another one's by now. */
-	if (!device || device->ifindex != *ifindex || device->out != key.ifindex ||
+	if (device->ifindex != *ifindex || device->out != key.ifindex ||
 	    device->vlan_proto != key.proto || device->vlan_id != key.id)
 		return NULL;
 	return xdp_for_us(head, device) && xdp_single(head, ctx_end(ctx), device) ? device : NULL;

@@ -173,13 +173,6 @@ struct {
 	__type(value, struct device);
 } devices SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, XDP_DEVICES);
-	__type(key, __u32);
-	__type(value, struct xdp_device);
-} xdp_devices SEC(".maps");
-
 /* VLAN devices on those that forward, by struct xdp_vlan: their ifindex. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -236,6 +229,16 @@ static __noinline int drop_count(__u32 id, int ret, int verdict)
 static __always_inline bool port_among(__u64 mask, __be16 port)
 {
 	return mask >> port_bit(port) & 1;
+}
+
+/* What XDP knows of a device; of another one, or none, if that has its place. */
+static __always_inline const struct xdp_device *xdp_device_at(__u32 ifindex)
+{
+	const struct xdp_device *device = &slots.devices[xdp_device_slot(ifindex)];
+
+	/* An address, and not what has to be added to one each time. */
+	asm volatile("" : "+r"(device));
+	return device;
 }
 
 /* The tunnel of a port, NULL: none. */

@@ -46,7 +46,7 @@ static __always_inline int carry_short(ctx_t *ctx, const struct xdp_device *devi
 	return likely(gateway_others4(head + WIRE_ETH_HLEN))
 		       ? gateway_flow_kind(ctx, head, end, device->ifindex, INNER_IPV4, false,
 					   partial)
-		       : gateway_pop(ctx, device, head, end);
+		       : gateway_pop(ctx, head, end);
 }
 
 /*
@@ -55,13 +55,13 @@ static __always_inline int carry_short(ctx_t *ctx, const struct xdp_device *devi
  */
 static __always_inline int receive(ctx_t *ctx, bool frags)
 {
-	__u32 iif = xdp_ingress(ctx), slot = xdp_device_slot(iif);
-	const struct xdp_device *device = bpf_map_lookup_elem(&xdp_devices, &slot);
+	const __u32 iif = xdp_ingress(ctx);
+	const struct xdp_device *device = xdp_device_at(iif);
 	void *head = ctx_begin(ctx), *end = ctx_end(ctx);
 	int verdict, cpu;
 	__u32 eth_proto;
 
-	if (!device || head + WIRE_ETH_HLEN + IPV4_HLEN > end || device->ifindex != iif)
+	if (head + WIRE_ETH_HLEN + IPV4_HLEN > end || device->ifindex != iif)
 		return XDP_PASS;
 	eth_proto = *(const __be16 *)(head + 12);
 	if (likely(eth_proto == bpf_htons(WIRE_ETH_P_IP))) {

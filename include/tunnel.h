@@ -223,7 +223,8 @@ _Static_assert(sizeof(struct endpoint) == 20, "struct endpoint is part of the la
 struct endpoint4_slot {
 	struct endpoint4_key key;
 	struct endpoint end;
-	__u32 pad;
+	__u32 plain; /* `end` takes IPv4, has no flags, and nobody wants to see what comes: it is no
+			half of a pair */
 };
 _Static_assert(sizeof(struct endpoint4_slot) == 40, "struct endpoint4_slot is part of the layout");
 
@@ -250,6 +251,50 @@ static inline __u32 port_bit(__be16 port)
 	return (word ^ word >> 6) & 63;
 }
 
+/* CPUs over which what arrives is spread. */
+enum { CPU_LIST_MAX = 31 };
+
+struct cpu_list {
+	__u16 count;              /* 0: none, everything stays where it arrives */
+	__u16 cpus[CPU_LIST_MAX]; /* ascending */
+};
+
+/*
+ * What the program at XDP has to know of its device, and of VLAN devices on it that it sends out
+ * of: in struct slots, at xdp_device_slot(). Two devices of one slot cannot
+ * both have one.
+ */
+struct xdp_device {
+	__u32 ifindex;   /* 0: free */
+	__u32 frame_max; /* bytes of the longest frame; what is longer was put together by GRO */
+	__u8 mac[6];
+	__u16 flags; /* enum xdp_device_flags */
+	struct cpu_list spread;
+	__u32 out;         /* of a VLAN device: the one that it is on, 0: it is none; */
+	__be16 vlan_proto; /* and the tag of what leaves by it */
+	__be16 vlan_id;
+};
+_Static_assert(sizeof(struct xdp_device) == 88, "struct xdp_device is part of the layout");
+
+/* What a frame has that is for a VLAN device: the device where it comes in, and the tag. */
+struct xdp_vlan {
+	__u32 ifindex;
+	__be16 proto;
+	__be16 id;
+};
+
+enum xdp_device_flags {
+	XDP_DEVICE_FORWARD = 1 << 0, /* takes part in forwarding */
+	XDP_DEVICE_PARTIAL = 1 << 1, /* its packets may have checksums that are to be filled in */
+};
+
+enum { XDP_DEVICES = 256 };
+
+static inline __u32 xdp_device_slot(__u32 ifindex)
+{
+	return ifindex % XDP_DEVICES;
+}
+
 enum { LOCAL_BITS = 14 };
 
 /* Where struct slots says whether an address may be a tunnel's own: of IPv4, or the words of IPv6,
@@ -269,6 +314,7 @@ struct slots {
 	__u32 generation; /* another one after every change of the configuration */
 	__u32 partials;   /* a device with XDP has XDP_DEVICE_PARTIAL */
 	struct port_masks ports;
+	struct xdp_device devices[XDP_DEVICES];
 	/* Not 0 at the local_slot() of each tunnel's local address. To other addresses tunnels with
 	 * local `any` get packets, if they are this host's. */
 	__u8 locals[1 << LOCAL_BITS];
@@ -544,56 +590,12 @@ enum device_flags {
 	DEVICE_CHOSEN = DEVICE_MANUAL | DEVICE_XDP | DEVICE_GENERIC | DEVICE_FORWARD,
 };
 
-/* CPUs over which what arrives is spread. */
-enum { CPU_LIST_MAX = 31 };
-
-struct cpu_list {
-	__u16 count;              /* 0: none, everything stays where it arrives */
-	__u16 cpus[CPU_LIST_MAX]; /* ascending */
-};
-
 /* An underlay device that the decapsulating program watches; the map `devices` has it under its
  * ifindex. */
 struct device {
 	__u32 flags; /* enum device_flags */
 	struct cpu_list spread;
 };
-
-/*
- * What the program at XDP has to know of its device, and of VLAN devices on it that it sends out
- * of: an element of the array `xdp_devices`, at xdp_device_slot(). Two devices of one slot cannot
- * both have one.
- */
-struct xdp_device {
-	__u32 ifindex;   /* 0: free */
-	__u32 frame_max; /* bytes of the longest frame; what is longer was put together by GRO */
-	__u8 mac[6];
-	__u16 flags; /* enum xdp_device_flags */
-	struct cpu_list spread;
-	__u32 out;         /* of a VLAN device: the one that it is on, 0: it is none; */
-	__be16 vlan_proto; /* and the tag of what leaves by it */
-	__be16 vlan_id;
-};
-_Static_assert(sizeof(struct xdp_device) == 88, "struct xdp_device is part of the layout");
-
-/* What a frame has that is for a VLAN device: the device where it comes in, and the tag. */
-struct xdp_vlan {
-	__u32 ifindex;
-	__be16 proto;
-	__be16 id;
-};
-
-enum xdp_device_flags {
-	XDP_DEVICE_FORWARD = 1 << 0, /* takes part in forwarding */
-	XDP_DEVICE_PARTIAL = 1 << 1, /* its packets may have checksums that are to be filled in */
-};
-
-enum { XDP_DEVICES = 256 };
-
-static inline __u32 xdp_device_slot(__u32 ifindex)
-{
-	return ifindex % XDP_DEVICES;
-}
 
 /* Sizes of the maps. Hash maps without preallocation: memory follows the number of tunnels. */
 enum {

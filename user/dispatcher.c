@@ -93,7 +93,7 @@ static bool uses_map(const struct xdp_program *program, __u32 map)
 static size_t programs_find(const struct state *state, const struct xdp_multiprog *all, __u32 but,
 			    struct xdp_program *found[MAX_DISPATCHER_ACTIONS])
 {
-	__u32 map = map_id(state->maps.xdp_devices);
+	__u32 map = map_id(state->maps.slots);
 	struct xdp_program *one = NULL;
 	size_t count = 0;
 

@@ -308,6 +308,11 @@ static const struct slot_shape slot_shapes[FAMILY_MAX] = {
 			  offsetof(struct endpoint6_slot, key.ip_proto), 1 << SLOT_BITS },
 };
 
+static bool endpoint_plain(const struct endpoint *end)
+{
+	return end->inner & INNER_IPV4 && !end->flags && end->rx_flags;
+}
+
 /* What the slots shall hold: of the endpoints that share one, the first. */
 static void *slots_wanted(const struct wanted_list *list)
 {
@@ -327,7 +332,8 @@ static void *slots_wanted(const struct wanted_list *list)
 				(struct endpoint4_slot *)slots + endpoint4_slot(&key.ipv4);
 
 			if (!slot->key.ip_proto)
-				*slot = (struct endpoint4_slot){ key.ipv4, wanted->value, 0 };
+				*slot = (struct endpoint4_slot){ key.ipv4, wanted->value,
+								 endpoint_plain(&wanted->value) };
 		} else {
 			struct endpoint6_slot *slot =
 				(struct endpoint6_slot *)slots + endpoint6_slot(&key.ipv6);

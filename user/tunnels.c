@@ -14,10 +14,29 @@
 #include "peer_image.h"
 
 static const char *const map_names[] = {
-	"tunnels",   "endpoints4", "endpoints6",     "slots",   "ports",           "sequences",
-	"cpu_state", "drops",      "path_mtus",      "config",  "devices",         "canary",
-	"peers4",    "peers6",     "xdp_devices",    "mirrors", "mirror_counters", "sessions",
-	"peers_mac", "fdb",        "geneve_options", "cpus",    "cpus_frags",      "session_places",
+	"tunnels",
+	"endpoints4",
+	"endpoints6",
+	"slots",
+	"ports",
+	"sequences",
+	"cpu_state",
+	"drops",
+	"path_mtus",
+	"config",
+	"devices",
+	"canary",
+	"peers4",
+	"peers6",
+	"mirrors",
+	"mirror_counters",
+	"sessions",
+	"peers_mac",
+	"fdb",
+	"geneve_options",
+	"cpus",
+	"cpus_frags",
+	"session_places",
 	"xdp_vlans",
 };
 _Static_assert(sizeof(map_names) / sizeof(map_names[0]) == MAP_COUNT, "a map without a name");
@@ -102,8 +121,7 @@ int tunnels_delete(const struct maps *maps, __u32 port)
 	return map_delete(maps->tunnels, &port);
 }
 
-/* Some of the slots, which begin at @offset of all. NULL: they cannot be had. */
-static void *slots_part_map(const struct maps *maps, size_t offset)
+void *slots_part_map(const struct maps *maps, size_t offset)
 {
 	char *all = mmap(NULL, sizeof(struct slots), PROT_READ | PROT_WRITE, MAP_SHARED,
 			 maps->slots, 0);
@@ -111,7 +129,7 @@ static void *slots_part_map(const struct maps *maps, size_t offset)
 	return all == MAP_FAILED ? NULL : all + offset;
 }
 
-static void slots_part_unmap(void *part, size_t offset)
+void slots_part_unmap(void *part, size_t offset)
 {
 	munmap((char *)part - offset, sizeof(struct slots));
 }
@@ -330,109 +348,6 @@ int devices_put(const struct maps *maps, __u32 ifindex, const struct device *dev
 int devices_delete(const struct maps *maps, __u32 ifindex)
 {
 	return map_delete(maps->devices, &ifindex);
-}
-
-int xdp_devices_get(const struct maps *maps, __u32 ifindex, struct xdp_device *device)
-{
-	__u32 slot = xdp_device_slot(ifindex);
-	int err = bpf_map_lookup_elem(maps->xdp_devices, &slot, device);
-
-	return err ?: device->ifindex == ifindex ? 0 : -ENOENT;
-}
-
-static struct xdp_vlan vlan_of(const struct xdp_device *device)
-{
-	return (struct xdp_vlan){ device->out, device->vlan_proto, device->vlan_id };
-}
-
-static int vlan_put(const struct maps *maps, const struct xdp_device *device)
-{
-	const struct xdp_vlan vlan = vlan_of(device);
-
-	return device->out ? bpf_map_update_elem(maps->xdp_vlans, &vlan, &device->ifindex, BPF_ANY)
-			   : 0;
-}
-
-static int vlan_delete(const struct maps *maps, const struct xdp_device *device)
-{
-	const struct xdp_vlan vlan = vlan_of(device);
-
-	return device->out ? map_delete(maps->xdp_vlans, &vlan) : 0;
-}
-
-static int partials_put(const struct maps *maps, __u32 partials)
-{
-	__u32 *now = slots_part_map(maps, offsetof(struct slots, partials));
-
-	if (!now)
-		return -ENOMEM;
-	__atomic_store_n(now, partials, __ATOMIC_RELEASE);
-	slots_part_unmap(now, offsetof(struct slots, partials));
-	return 0;
-}
-
-static int partials_update(const struct maps *maps)
-{
-	struct xdp_device device = {};
-	__u32 slot, partials = 0;
-	int err = 0;
-
-	for (slot = 0; slot < XDP_DEVICES && !err && !partials; slot++) {
-		err = bpf_map_lookup_elem(maps->xdp_devices, &slot, &device);
-		partials = !!(device.flags & XDP_DEVICE_PARTIAL);
-	}
-	return err ?: partials_put(maps, partials);
-}
-
-int xdp_devices_put(const struct maps *maps, const struct xdp_device *device)
-{
-	static const struct xdp_device none;
-	__u32 slot = xdp_device_slot(device->ifindex);
-	struct xdp_device now;
-	int err;
-
-	err = bpf_map_lookup_elem(maps->xdp_devices, &slot, &now);
-	if (err || !memcmp(&now, device, sizeof(now)))
-		return err;
-	if (now.ifindex && now.ifindex != device->ifindex)
-		return -EADDRINUSE;
-	if (device->flags & XDP_DEVICE_PARTIAL)
-		err = partials_put(maps, 1);
-	/* Never half of the old and half of the new. */
-	err = err ?: vlan_delete(maps, &now);
-	err = err ?: bpf_map_update_elem(maps->xdp_devices, &slot, &none, BPF_ANY);
-	err = err ?: bpf_map_update_elem(maps->xdp_devices, &slot, device, BPF_ANY);
-	return err ?: vlan_put(maps, device);
-}
-
-int xdp_devices_delete(const struct maps *maps, __u32 ifindex)
-{
-	static const struct xdp_device none;
-	__u32 slot = xdp_device_slot(ifindex);
-	struct xdp_device now;
-	int err;
-
-	err = bpf_map_lookup_elem(maps->xdp_devices, &slot, &now);
-	if (err || now.ifindex != ifindex)
-		return err;
-	err = vlan_delete(maps, &now);
-	err = err ?: bpf_map_update_elem(maps->xdp_devices, &slot, &none, BPF_ANY);
-	return err ?: partials_update(maps);
-}
-
-int xdp_devices_keep_vlans(const struct maps *maps, bool (*wanted)(__u32 ifindex, void *data),
-			   void *data)
-{
-	struct xdp_device device;
-	int err = 0;
-	__u32 slot;
-
-	for (slot = 0; slot < XDP_DEVICES && !err; slot++) {
-		err = bpf_map_lookup_elem(maps->xdp_devices, &slot, &device);
-		if (!err && device.out && !wanted(device.ifindex, data))
-			err = xdp_devices_delete(maps, device.ifindex);
-	}
-	return err;
 }
 
 static int cpu_put(int map, __u32 cpu)

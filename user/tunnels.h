@@ -17,7 +17,7 @@
 /* File descriptors, -1: not open. The order is that of map_names[] in tunnels.c. */
 struct maps {
 	int tunnels, endpoints4, endpoints6, slots, ports, sequences, cpu_state, drops, path_mtus,
-		config, devices, canary, peers4, peers6, xdp_devices, mirrors, mirror_counters,
+		config, devices, canary, peers4, peers6, mirrors, mirror_counters,
 		sessions, peers_mac, fdb, geneve_options, cpus, cpus_frags, session_places,
 		xdp_vlans;
 };
@@ -53,6 +53,11 @@ int tunnels_delete(const struct maps *maps, __u32 port);
 int geneve_options_get(const struct maps *maps, __u32 id, struct geneve_options *options);
 int geneve_options_put(const struct maps *maps, __u32 id, const struct geneve_options *options);
 int geneve_options_delete(const struct maps *maps, __u32 id);
+
+/* What lies at @offset in struct slots, as the programs see it; NULL when it cannot be had. For
+ * slots_part_unmap(). */
+void *slots_part_map(const struct maps *maps, size_t offset);
+void slots_part_unmap(void *part, size_t offset);
 
 /* The slots of tunnels, TUNNEL_SLOTS of them, as the programs see them; NULL when they cannot be
  * mapped. */

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """The bpf system call as far as test runs need it: pinned programs, facts about them, runs."""
 
+import contextlib
 import ctypes
+import mmap
 import os
 import platform
 import struct
@@ -86,12 +88,30 @@ def bpf(command, attr):
     return ret
 
 
+def obj_get(path):
+    name = ctypes.create_string_buffer(os.fsencode(path))
+    return bpf(OBJ_GET, ObjAttr(pathname=ctypes.addressof(name)))
+
+
+@contextlib.contextmanager
+def mapped(path):
+    """The one value of the array that is pinned at @path, as programs see it."""
+    fd = obj_get(path)
+    try:
+        info = (u32 * 4)()  # the first fields of struct bpf_map_info
+        bpf(OBJ_GET_INFO_BY_FD, InfoAttr(bpf_fd=fd, info_len=ctypes.sizeof(info),
+                                         info=ctypes.addressof(info)))
+        with mmap.mmap(fd, info[3]) as value:
+            yield value
+    finally:
+        os.close(fd)
+
+
 class Program:
     """A program that is pinned at @path."""
 
     def __init__(self, path):
-        name = ctypes.create_string_buffer(os.fsencode(path))
-        self.fd = bpf(OBJ_GET, ObjAttr(pathname=ctypes.addressof(name)))
+        self.fd = obj_get(path)
         self.room = ctypes.create_string_buffer(ROOM)
 
     def close(self):

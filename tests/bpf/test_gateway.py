@@ -16,7 +16,7 @@ from scapy.packet import Raw
 from arrivals import PORTS, from_remote, port_commands
 from damage import DAMAGE, PACKETS, damaged
 from harness import Failure, Skip, expect, expect_bytes, few, test, times
-from kernel import Program
+from kernel import Program, mapped
 from modes import ETH_PROTO, MODES, ModeTunnel, variants
 from oracle import ETH_HLEN, frame, pattern
 from scene import (DEV, LOCAL, LOCAL6, NEIGHBOUR, REDIRECT, REMOTES, REMOTES6, command, ifindex)
@@ -383,11 +383,12 @@ def hardware(scene):
     tunnels = [ModeTunnel("ipip", REMOTES[0], LOCAL, mode="ipip"),
                ModeTunnel("sit", REMOTES[1], LOCAL, mode="sit")]
     gateway = Gateway(scene, tunnels)
-    path, = glob.glob("/sys/fs/bpf/xtun/*/xdp_devices")
-    known = struct.pack("=II6sH72x", gateway.ifindex, 0xffffffff, scene.mac, 1)
-    command("bpftool", "map", "update", "pinned", path, "key", "hex",
-            *struct.pack("=I", gateway.ifindex % 256).hex(" ").split(),
-            "value", "hex", *known.hex(" ").split())
+    path, = glob.glob("/sys/fs/bpf/xtun/*/slots")
+    with mapped(path) as slots:
+        known = struct.pack("=II6s", gateway.ifindex, 0xffffffff, scene.mac)
+        at = slots.find(known) + len(known)
+        expect("flags of the device", *struct.unpack_from("=H", slots, at), 3)
+        struct.pack_into("=H", slots, at, 1)
     four, six = gateway.dest(tunnels[0], "4"), gateway.dest(tunnels[1], "6")
     for kind, packet, verdict in (
             ("4", bytes(IP(src="172.30.0.6", dst=four) / UDP(chksum=0) / Raw(bytes(30))), 4),
