@@ -206,6 +206,8 @@ gateway_route_find(ctx_t *ctx, const struct gateway_packet *packet, __u32 iif,
 		/* The short way does not ask again whether it is xdp_single(). */
 		if (route->mtu > device->frame_max - WIRE_ETH_HLEN)
 			route->mtu = device->frame_max - WIRE_ETH_HLEN;
+		if (route->plain)
+			route->plain = route->mtu;
 	}
 	return route->ifindex && packet->in.len <= route->mtu ? route : NULL;
 }

@@ -75,12 +75,21 @@ static __always_inline const struct endpoint *pop_endpoint(const struct iphdr *i
 	return &slot->end;
 }
 
+static __always_inline void pop_count(const struct endpoint *end, __u32 len)
+{
+	struct cpu_state *state = bpf_map_lookup_elem(&cpu_state, &end->id);
+
+	if (likely(state)) {
+		state->rx_packets++;
+		state->rx_bytes += len;
+	}
+}
+
 /* The rest of it: take @hlen bytes of headers off, and send what is inside, @len bytes, by @way to
  * a neighbour. Returns a verdict, or READY_NOT with nothing changed. */
 static __always_inline int pop_send(ctx_t *ctx, const struct endpoint *end, __u32 hlen, __u32 len,
 				    const struct gateway_route *way)
 {
-	struct cpu_state *state;
 	void *head;
 
 	if (unlikely(bpf_xdp_adjust_head(ctx, hlen)))
@@ -88,12 +97,28 @@ static __always_inline int pop_send(ctx_t *ctx, const struct endpoint *end, __u3
 	head = ctx_begin(ctx);
 	if (unlikely(head + WIRE_ETH_HLEN + IPV4_HLEN > ctx_end(ctx)))
 		return CTX_DROP;
-	state = bpf_map_lookup_elem(&cpu_state, &end->id);
-	if (likely(state)) {
-		state->rx_packets++;
-		state->rx_bytes += len;
-	}
+	pop_count(end, len);
 	return gateway_flow_send(head, way, INNER_IPV4);
+}
+
+/* Likewise by a way into another tunnel. What could not go there gets back what was taken off,
+ * which lies where it was: metadata would have been moved onto it. */
+static __noinline int pop_relay(ctx_t *ctx, const struct endpoint *end,
+				const struct gateway_route *way, __u32 hlen, __u32 len)
+{
+	int ret = READY_NOT;
+	void *head;
+
+	if (!way->out || len > way->mtu || xdp_meta(ctx) < ctx_begin(ctx) ||
+	    bpf_xdp_adjust_head(ctx, hlen))
+		return READY_NOT;
+	head = ctx_begin(ctx);
+	if (likely(head + WIRE_ETH_HLEN + IPV4_HLEN <= ctx_end(ctx)))
+		ret = gateway_flow_encap(ctx, way, head + WIRE_ETH_HLEN, INNER_IPV4, len);
+	if (unlikely(ret == READY_NOT))
+		return bpf_xdp_adjust_head(ctx, -(int)hlen) ? CTX_DROP : READY_NOT;
+	pop_count(end, len);
+	return ret;
 }
 
 /* The frame from @head to @end with IPv4 in it. Returns a verdict, or READY_NOT with nothing
@@ -110,9 +135,8 @@ static __always_inline int gateway_pop(ctx_t *ctx, void *head, const void *end)
 	if (unlikely(head + WIRE_ETH_HLEN + DIRECT4_SEEN > end))
 		return READY_NOT;
 	len = bpf_ntohs(ip->tot_len);
-	/* As direct4() */
-	if (unlikely((*(const __be16 *)ip & bpf_htons(0xff01)) != bpf_htons(0x4500) ||
-		     ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET) ||
+	/* As direct4(), with the lower ECN bit */
+	if (unlikely(!gateway_bare4(*(const __u64 *)(const void *)ip, 1 << 8) ||
 		     (const void *)ip + xdp_bounded(len) != end || !pop_read(ip, &outer)))
 		return READY_NOT;
 	endpoint = pop_endpoint(ip, &outer);
@@ -120,14 +144,16 @@ static __always_inline int gateway_pop(ctx_t *ctx, void *head, const void *end)
 	if (unlikely(!endpoint || (const void *)(inner + 1) > end ||
 		     !direct_sum_right(ipv4_sum(ip))))
 		return READY_NOT;
-	way = gateway_way4(inner, end, endpoint->rx_ifindex, false, &inner_len);
-	if (unlikely(!way || !way->plain))
+	way = gateway_known4(inner, end, endpoint->rx_ifindex, &inner_len);
+	if (unlikely(!way))
 		return READY_NOT;
 	/* Not fetched before it is needed: to keep it takes stack. */
 	if (*(const volatile __u32 *)&slots.partials &&
 	    unlikely(!gateway_payload(inner + 1, end, inner->protocol, gateway_sum4(inner))))
 		return READY_NOT;
-	return pop_send(ctx, endpoint, outer.hlen, inner_len, way);
+	return likely(inner_len <= way->plain)
+		       ? pop_send(ctx, endpoint, outer.hlen, inner_len, way)
+		       : pop_relay(ctx, endpoint, way, outer.hlen, inner_len);
 }
 
 #endif

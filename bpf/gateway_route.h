@@ -31,7 +31,7 @@ struct gateway_route {
 	__u32 hash;   /* of the addresses, as flow_hash() has them */
 	__u8 eth[12]; /* the next hop's address and the device's, */
 	__u8 tunnel;  /* if it is no tunnel's device */
-	__u8 plain;   /* gateway_flow_send() may send it */
+	__u32 plain;  /* `mtu`, if gateway_flow_send() may send it */
 	__u32 again;  /* the tick in which a packet was left to the stack, which keeps neighbours */
 };
 
@@ -133,26 +133,44 @@ static __always_inline bool gateway_extends(__u8 next)
 	       next == WIRE_IPPROTO_FRAGMENT || next == WIRE_IPPROTO_DSTOPTS;
 }
 
+/* Whether an IPv4 header, the first eight bytes of which are @first, has no options and is of no
+ * fragment. All of it, and @more bits that have to be zero, are looked at once. */
+static __always_inline bool gateway_bare4(__u64 first, __u64 more)
+{
+	return (first & (0xff | (__u64)bpf_htons(IPV4_MF | IPV4_OFFSET) << 48 | more)) == 0x45;
+}
+
 /*
  * The way that is remembered of the packet whose header, which is there, is at @ip, and which came
- * in by @iif; it has *@len bytes, and its frame ends with it, at @end. @partial: there may be
- * checksums that are still to be filled in. NULL: there is none, or the packet is out of the
- * ordinary.
+ * in by @iif; it has *@len bytes, for which the way may be too narrow, and its frame ends with it,
+ * at @end. NULL: there is none, or the packet is out of the ordinary.
  */
 static __always_inline const struct gateway_route *
-gateway_way4(const struct iphdr *ip, const void *end, __u32 iif, bool partial, __u32 *len)
+gateway_known4(const struct iphdr *ip, const void *end, __u32 iif, __u32 *len)
 {
 	const __u64 pair = *(const __u64 *)((const void *)ip + 12);
 	const struct gateway_route *route;
 
 	*len = xdp_bounded(bpf_ntohs(ip->tot_len));
-	if (unlikely(*(const __u8 *)ip != 0x45 || ip->frag_off & bpf_htons(IPV4_MF | IPV4_OFFSET) ||
-		     ip->ttl <= 1 || (const void *)ip + *len != end))
+	if (unlikely(!gateway_bare4(*(const __u64 *)(const void *)ip, 0) || ip->ttl <= 1 ||
+		     (const void *)ip + *len != end))
 		return NULL;
 	route = gateway_route_at(pair);
 	if (unlikely(!route || route->stamp != gateway_stamp(bpf_jiffies64()) ||
 		     route->pair != pair || route->how != gateway_how(ip->tos, INNER_IPV4, iif) ||
-		     *len > route->mtu || !direct_sum_right(ipv4_sum(ip))))
+		     !direct_sum_right(ipv4_sum(ip))))
+		return NULL;
+	return route;
+}
+
+/* As gateway_known4(), if the way is wide enough. @partial: there may be checksums that are still to
+ * be filled in. */
+static __always_inline const struct gateway_route *
+gateway_way4(const struct iphdr *ip, const void *end, __u32 iif, bool partial, __u32 *len)
+{
+	const struct gateway_route *route = gateway_known4(ip, end, iif, len);
+
+	if (unlikely(!route || *len > route->mtu))
 		return NULL;
 	if (partial && unlikely(!gateway_payload(ip + 1, end, ip->protocol, gateway_sum4(ip))))
 		return NULL;
