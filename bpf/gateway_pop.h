@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The short way of forwarding at XDP out of a tunnel: IPv4 in IPv4, bare or in GRE, whose endpoint
- * has its slot (direct.h) and whose inner packet has a way that is remembered (gateway_flow.h).
- * Both headers are looked at before anything is changed, and what is not as in most packets is left
- * to those two.
+ * The short way of forwarding at XDP out of a tunnel: IPv4 in IPv4, bare or in GRE, FOU or GUE,
+ * whose endpoint has its slot (direct.h) and whose inner packet has a way that is remembered
+ * (gateway_flow.h). Both headers are looked at before anything is changed, and what is not as in
+ * most packets is left to those two.
  */
 #ifndef XTUN_GATEWAY_POP_H
 #define XTUN_GATEWAY_POP_H
@@ -17,39 +17,79 @@ struct pop_outer {
 	__u64 own;  /* the second half of struct endpoint4_key */
 };
 
+enum { POP_HLEN_SHIFT = 48 };
+
 /* The second half of an endpoint's key, which is that of no port. */
 static __always_inline __u64 pop_key(__be32 key, __u8 ip_proto, bool keyed)
 {
 	return (__u32)key | (__u64)direct_payload(ip_proto, keyed) << 32;
 }
 
-/* Read what is behind the IPv4 header at @ip, of which DIRECT4_SEEN bytes are there. False: it is
+/* Read what @ip_proto announces, which is at @behind, behind @hlen bytes of headers. False: it is
  * out of the ordinary. */
-static __always_inline bool pop_read(const struct iphdr *ip, struct pop_outer *outer)
+static __always_inline bool pop_payload(__u8 ip_proto, const __u32 *behind, __u32 hlen,
+					struct pop_outer *outer)
 {
-	const __u32 *behind = (const void *)(ip + 1);
 	/* The flags of GRE and what it carries, as they lie in memory. */
 	const __u32 plain = (__u32)bpf_htons(WIRE_ETH_P_IP) << 16;
 
 	outer->key = 0;
-	if (ip->protocol == WIRE_IPPROTO_IPIP) {
-		outer->hlen = IPV4_HLEN;
+	outer->hlen = hlen;
+	if (ip_proto == WIRE_IPPROTO_IPIP) {
 		outer->own = pop_key(0, WIRE_IPPROTO_IPIP, false);
 		return true;
 	}
-	if (ip->protocol != WIRE_IPPROTO_GRE)
+	if (ip_proto != WIRE_IPPROTO_GRE)
 		return false;
+	outer->hlen += GRE_HLEN;
 	if (behind[0] == plain) {
-		outer->hlen = IPV4_HLEN + GRE_HLEN;
 		outer->own = pop_key(0, WIRE_IPPROTO_GRE, false);
 		return true;
 	}
 	if (behind[0] != (plain | bpf_htons(GRE_KEY)))
 		return false;
 	outer->key = behind[1];
-	outer->hlen = IPV4_HLEN + GRE_HLEN + GRE_FIELD;
+	outer->hlen += GRE_FIELD;
 	outer->own = pop_key(behind[1], WIRE_IPPROTO_GRE, true);
 	return true;
+}
+
+/* As direct_udp_pop(), with no checksum. Returns what goes to struct pop_outer: ->own, and in the
+ * bits above it, which are none of a key, ->hlen; 0: it is out of the ordinary. */
+static __noinline __u64 pop_udp(const struct iphdr *ip)
+{
+	const struct udphdr *udp = (const void *)(ip + 1);
+	const __u32 *behind = (const void *)(udp + 1);
+	struct pop_outer outer = {};
+	__u32 port, gue;
+	bool known;
+
+	if (!port_among(slots.ports.all, udp->dest) || udp->check ||
+	    bpf_ntohs(udp->len) + IPV4_HLEN != bpf_ntohs(ip->tot_len))
+		return 0;
+	port = direct_port_find(udp->dest, FAMILY_IPV4);
+	gue = bpf_ntohl(behind[0]);
+	if ((__u8)port == WRAP_FOU)
+		known = pop_payload(port >> 8, behind, IPV4_HLEN + UDP_HLEN, &outer);
+	else
+		known = (__u8)port == WRAP_GUE && !(gue & ~0xff0000u) &&
+			pop_payload(gue >> 16, behind + 1, IPV4_HLEN + UDP_HLEN + GUE_HLEN, &outer);
+	return known ? outer.own | (__u64)outer.hlen << POP_HLEN_SHIFT : 0;
+}
+
+/* Read what is behind the IPv4 header at @ip, of which DIRECT4_SEEN bytes are there. False: it is
+ * out of the ordinary. */
+static __always_inline bool pop_read(const struct iphdr *ip, struct pop_outer *outer)
+{
+	__u64 known;
+
+	if (ip->protocol != WIRE_IPPROTO_UDP)
+		return pop_payload(ip->protocol, (const void *)(ip + 1), IPV4_HLEN, outer);
+	known = pop_udp(ip);
+	outer->own = known & ((1ull << POP_HLEN_SHIFT) - 1);
+	outer->key = known;
+	outer->hlen = known >> POP_HLEN_SHIFT;
+	return known;
 }
 
 /* The endpoint that takes the packet whose IPv4 header is at @ip, if it is plain. NULL: there is
@@ -137,7 +177,9 @@ static __always_inline int gateway_pop(ctx_t *ctx, void *head, const void *end)
 	len = bpf_ntohs(ip->tot_len);
 	/* As direct4(), with the lower ECN bit */
 	if (unlikely(!gateway_bare4(*(const __u64 *)(const void *)ip, 1 << 8) ||
-		     (const void *)ip + xdp_bounded(len) != end || !pop_read(ip, &outer)))
+		     (const void *)ip + xdp_bounded(len) != end))
+		return READY_NOT;
+	if (unlikely(!pop_read(ip, &outer)))
 		return READY_NOT;
 	endpoint = pop_endpoint(ip, &outer);
 	inner = (const void *)ip + outer.hlen;
