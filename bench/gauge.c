@@ -29,7 +29,11 @@
 #include "gauge.skel.h"
 #include "wire.h"
 
-enum { BATCH = 64, FLOOR_FIRST = 10 << 24 | 2 << 16 | 9 }; /* 10.2.0.9 */
+enum {
+	BATCH = 64,
+	SEND_STEP = 16, /* as in gauge.bpf.c */
+	FLOOR_FIRST = 10 << 24 | 2 << 16 | 9, /* 10.2.0.9 */
+};
 
 static int usage(void)
 {
@@ -171,13 +175,13 @@ static int send_frames(const char *out, const char *count, const char *file)
 	if (!skel)
 		return complain("loading", 0);
 	if (from)
-		len = fread(skel->bss->frame, 1, sizeof(skel->bss->frame) - 1, from);
+		len = fread(skel->bss->frame, 1, sizeof(skel->bss->frame) - 1 - SEND_STEP, from);
 	if (len < WIRE_ETH_HLEN)
 		return complain(file, 0);
 	skel->bss->frame_len = len;
-	meta.data_end = len;
+	meta.data_end = len + SEND_STEP;
 	opts.data_in = skel->bss->frame;
-	opts.data_size_in = len;
+	opts.data_size_in = len + SEND_STEP;
 	opts.ctx_in = &meta;
 	opts.ctx_size_in = sizeof(meta);
 	opts.repeat = strtoul(count, NULL, 10);

@@ -2,8 +2,10 @@
 """Forwarding at XDP: into a tunnel the bytes of tc, one hop later; out of one what a router sends; all
 that is not plain up to the stack, untouched."""
 
+import contextlib
 import glob
 import itertools
+import os
 import random
 import struct
 import time
@@ -71,6 +73,19 @@ class Gateway:
     def dest(self, tunnel, kind):
         i = self.tunnels.index(tunnel)
         return f"172.31.{i}.8" if kind == "4" else f"fd00:31:{i:x}::8"
+
+    @contextlib.contextmanager
+    def known(self):
+        """What XDP knows of the device, as programs see it: struct xdp_device, and where it begins."""
+        path, = glob.glob("/sys/fs/bpf/xtun/*/slots")
+        with mapped(path) as slots:
+            yield slots, slots.find(struct.pack("=II6s", self.ifindex, 0xffffffff, self.scene.mac))
+
+    def is_hardware(self):
+        """The device has no checksums that are still to be filled in."""
+        with self.known() as (slots, at):
+            expect("flags of the device", *struct.unpack_from("=H", slots, at + 14), 3)
+            struct.pack_into("=H", slots, at + 14, 1)
 
     def run(self, data):
         """Verdict and bytes. In one tick of many the stack has its turn: then once more."""
@@ -383,12 +398,7 @@ def hardware(scene):
     tunnels = [ModeTunnel("ipip", REMOTES[0], LOCAL, mode="ipip"),
                ModeTunnel("sit", REMOTES[1], LOCAL, mode="sit")]
     gateway = Gateway(scene, tunnels)
-    path, = glob.glob("/sys/fs/bpf/xtun/*/slots")
-    with mapped(path) as slots:
-        known = struct.pack("=II6s", gateway.ifindex, 0xffffffff, scene.mac)
-        at = slots.find(known) + len(known)
-        expect("flags of the device", *struct.unpack_from("=H", slots, at), 3)
-        struct.pack_into("=H", slots, at, 1)
+    gateway.is_hardware()
     four, six = gateway.dest(tunnels[0], "4"), gateway.dest(tunnels[1], "6")
     for kind, packet, verdict in (
             ("4", bytes(IP(src="172.30.0.6", dst=four) / UDP(chksum=0) / Raw(bytes(30))), 4),
@@ -482,6 +492,125 @@ def out_of_all_sorts(scene):
     if min(seen[PASS], seen[XDP_REDIRECT]) < times(PACKETS) // 20:
         raise Failure(f"too few of one kind: {seen}")
     return [f"{seen[XDP_REDIRECT]} forwarded, {seen[PASS]} not"]
+
+
+@test("gateway/relay_in_turn")
+def relay_in_turn(scene):
+    """From one tunnel into another, whose outer headers are not those of the packet before: what was
+    taken off for nothing is put back."""
+    ends4 = [ModeTunnel("ipip", REMOTES[0], LOCAL, mode="ipip"),
+             ModeTunnel("gre", REMOTES[2], LOCAL, mode="gre", ikey=7, okey=7)]
+    other = ModeTunnel("other", REMOTES[1], LOCAL, mode="ipip", inherit=True)
+    gateway = Gateway(scene, [*ends4, other])
+    flows, runs = [], 0
+    # Each with a place of its own.
+    for host, (end, tos) in enumerate(itertools.product(ends4, (0, 0xb8)), 8):
+        packet = inner("4", gateway.dest(other, "4")[:-1] + str(host), 100, tos=tos)
+        _, tc_out = scene.encap("other", frame(one_hop("4", packet)))
+        flows.append((frame(from_remote(end, "4", packet), scene.mac, NEIGHBOUR),
+                      comparable(other, tc_out[ETH_HLEN:])))
+    for data, wanted in ([flow for flow in flows for _ in range(4)] + flows) * 10:
+        verdict, out = gateway.run(data)
+        expect("verdict", verdict, XDP_REDIRECT)
+        expect_bytes("into the other", comparable(other, out[ETH_HLEN:]), wanted)
+        runs += 1
+    # Each was the end's, whichever way it went.
+    received = sum(count for (_, name), count in scene.counted().items() if name == "rx_packets")
+    expect(f"{runs} packets, and {received} received", received >= runs, True)
+    gateway.close()
+
+
+@test("gateway/own_addresses")
+def own_addresses(scene):
+    """What is for a tunnel's end comes out of it, though the kernel would forward it into another
+    tunnel: the look at the tunnels' addresses comes before what is remembered."""
+    through = ModeTunnel("through", REMOTES[1], LOCAL, mode="ipip")
+    ends4 = [ModeTunnel("end", REMOTES[0], "172.31.0.8", mode="ipip"),
+             ModeTunnel("endgre", REMOTES[0], "172.31.0.9", mode="gre", ikey=7, okey=7)]
+    gateway = Gateway(scene, [through, *ends4])
+    gateway.is_hardware()
+    packet = inner("4", HOST["4"], 100)
+    for end in ends4:
+        plain = bytes(IP(src=end.remote, dst=end.local) / UDP(sport=5, dport=6) / Raw(bytes(60)))
+        _, tc_out = scene.encap("through", frame(one_hop("4", plain)))
+        for _ in range(4):
+            verdict, out = gateway.run(frame(plain, scene.mac, NEIGHBOUR))
+            expect("verdict for UDP", verdict, XDP_REDIRECT)
+            expect_bytes("UDP", comparable(through, out[ETH_HLEN:]),
+                         comparable(through, tc_out[ETH_HLEN:]))
+            verdict, out = gateway.run(frame(from_remote(end, "4", packet), scene.mac, NEIGHBOUR))
+            expect("verdict for " + end.name, verdict, XDP_REDIRECT)
+            expect_bytes(end.name, out, frame(one_hop("4", packet), NEIGHBOUR, scene.mac))
+    gateway.close()
+
+
+@test("gateway/unfilled")
+def unfilled(scene):
+    """A checksum that is still to be filled in stays with the stack, out of a tunnel, too."""
+    tunnels = ends()
+    gateway = Gateway(scene, tunnels, *port_commands(PORTS))
+    for tunnel, kind, wrap in itertools.product(tunnels, "46", ("", "fou", "gue")):
+        if kind not in tunnel.kinds:
+            continue
+        for dest in (HOST[kind], gateway.dest(tunnels[0 if kind == "4" else 1], kind)):
+            packet = inner(kind, dest, 100)
+            for right in (True, True, False, True):
+                data = frame(from_remote(tunnel, kind, packet if right else partial(kind, packet),
+                                         wrap), scene.mac, NEIGHBOUR, ETH_PROTO[str(tunnel.family)])
+                verdict, _ = gateway.run(data)
+                expect(f"verdict for {tunnel.name} {wrap} {right}", verdict,
+                       XDP_REDIRECT if right else PASS)
+    gateway.close()
+
+
+@test("gateway/put_together")
+def put_together(scene):
+    """In generic mode what is longer than a frame was put together by GRO, and is tc's."""
+    tunnels = ends()[:3]
+    gateway = Gateway(scene, tunnels)
+    with gateway.known() as (slots, at):
+        struct.pack_into("=I", slots, at + 4, ETH_HLEN + 300)
+        time.sleep(0.02)
+        for tunnel in tunnels:
+            kind = "6" if tunnel.name == "sit" else "4"
+            into_it, out_of_it = [], []
+            for length in (200, 301):
+                into_it.append(frame(inner(kind, gateway.dest(tunnel, kind), length), scene.mac,
+                                     NEIGHBOUR, ETH_PROTO[kind]))
+                out_of_it.append(frame(from_remote(tunnel, kind, inner(kind, HOST[kind], length)),
+                                       scene.mac, NEIGHBOUR))
+            for single, put in (into_it, out_of_it):
+                expect("verdict of 200 bytes", gateway.run(single)[0], XDP_REDIRECT)
+                for _ in range(50):
+                    # So that the way is known, in this tick.
+                    gateway.xdp.run_xdp(single, gateway.ifindex)
+                    expect("verdict of 301 bytes", gateway.xdp.run_xdp(put, gateway.ifindex)[0],
+                           PASS)
+        struct.pack_into("=I", slots, at + 4, 0xffffffff)
+    gateway.close()
+
+
+@test("gateway/keeps_neighbours")
+def keeps_neighbours(scene):
+    """Once in a while one packet of a way is the stack's, and the next one is not."""
+    tunnel = ends()[0]
+    gateway = Gateway(scene, [tunnel])
+    data = frame(from_remote(tunnel, "4", inner("4", HOST["4"], 60)), scene.mac, NEIGHBOUR)
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cpus)})
+    try:
+        verdicts = []
+        end = time.monotonic() + 10
+        while verdicts.count(PASS) < 2 and time.monotonic() < end:
+            verdicts.append(gateway.xdp.run_xdp(data, gateway.ifindex)[0])
+        for _ in range(200):
+            verdicts.append(gateway.xdp.run_xdp(data, gateway.ifindex)[0])
+    finally:
+        os.sched_setaffinity(0, cpus)
+    gateway.close()
+    expect("verdicts", set(verdicts), {XDP_REDIRECT, PASS})
+    expect("packets in turn for the stack", (PASS, PASS) in itertools.pairwise(verdicts), False)
+    expect("packets for the stack in two turns", verdicts.count(PASS) in (2, 3), True)
 
 
 @test("gateway/budget")
