@@ -83,8 +83,10 @@ static __always_inline bool pop_read(const struct iphdr *ip, struct pop_outer *o
 {
 	__u64 known;
 
+	if (likely(pop_payload(ip->protocol, (const void *)(ip + 1), IPV4_HLEN, outer)))
+		return true;
 	if (ip->protocol != WIRE_IPPROTO_UDP)
-		return pop_payload(ip->protocol, (const void *)(ip + 1), IPV4_HLEN, outer);
+		return false;
 	known = pop_udp(ip);
 	outer->own = known & ((1ull << POP_HLEN_SHIFT) - 1);
 	outer->key = known;
