@@ -6,24 +6,14 @@
 
 #include "tunnels.h"
 
-static struct xdp_device *xdp_devices_map(const struct maps *maps)
-{
-	return slots_part_map(maps, offsetof(struct slots, devices));
-}
-
-static void xdp_devices_unmap(struct xdp_device *devices)
-{
-	slots_part_unmap(devices, offsetof(struct slots, devices));
-}
-
 int xdp_devices_get(const struct maps *maps, __u32 ifindex, struct xdp_device *device)
 {
-	struct xdp_device *devices = xdp_devices_map(maps);
+	struct slots *slots = slots_part_map(maps, 0);
 
-	if (!devices)
+	if (!slots)
 		return -ENOMEM;
-	*device = devices[xdp_device_slot(ifindex)];
-	xdp_devices_unmap(devices);
+	*device = slots->devices[xdp_device_slot(ifindex)];
+	slots_part_unmap(slots, 0);
 	return device->ifindex == ifindex ? 0 : -ENOENT;
 }
 
@@ -56,25 +46,9 @@ static void device_write(struct xdp_device *to, const struct xdp_device *device)
 	__atomic_store_n(&to->ifindex, device->ifindex, __ATOMIC_RELEASE);
 }
 
-/* What struct slots says of all of @devices. */
-static int partials_put(const struct maps *maps, const struct xdp_device *devices)
+static int device_put(const struct maps *maps, struct slots *slots, const struct xdp_device *device)
 {
-	__u32 *now = slots_part_map(maps, offsetof(struct slots, partials)), partials = 0;
-	size_t i;
-
-	if (!now)
-		return -ENOMEM;
-	for (i = 0; i < XDP_DEVICES; i++)
-		partials |= devices[i].ifindex && devices[i].flags & XDP_DEVICE_PARTIAL;
-	__atomic_store_n(now, partials, __ATOMIC_RELEASE);
-	slots_part_unmap(now, offsetof(struct slots, partials));
-	return 0;
-}
-
-static int device_put(const struct maps *maps, struct xdp_device *devices,
-		      const struct xdp_device *device)
-{
-	struct xdp_device *now = &devices[xdp_device_slot(device->ifindex)];
+	struct xdp_device *now = &slots->devices[xdp_device_slot(device->ifindex)];
 	int err;
 
 	if (!memcmp(now, device, sizeof(*now)))
@@ -84,27 +58,32 @@ static int device_put(const struct maps *maps, struct xdp_device *devices,
 	err = vlan_delete(maps, now);
 	if (err)
 		return err;
+	/* Before the device: whoever is killed in between leaves a look too many, and not one too
+	 * few. */
+	if (device->flags & XDP_DEVICE_PARTIAL)
+		__atomic_store_n(&slots->partials, 1, __ATOMIC_SEQ_CST);
 	device_write(now, device);
-	err = partials_put(maps, devices);
-	return err ?: vlan_put(maps, device);
+	return vlan_put(maps, device);
 }
 
 int xdp_devices_put(const struct maps *maps, const struct xdp_device *device)
 {
-	struct xdp_device *devices = xdp_devices_map(maps);
+	struct slots *slots = slots_part_map(maps, 0);
 	int err;
 
-	if (!devices)
+	if (!slots)
 		return -ENOMEM;
-	err = device_put(maps, devices, device);
-	xdp_devices_unmap(devices);
+	err = device_put(maps, slots, device);
+	slots_part_unmap(slots, 0);
 	return err;
 }
 
-static int device_delete(const struct maps *maps, struct xdp_device *devices, __u32 ifindex)
+static int device_delete(const struct maps *maps, struct slots *slots, __u32 ifindex)
 {
 	static const struct xdp_device none;
-	struct xdp_device *now = &devices[xdp_device_slot(ifindex)];
+	struct xdp_device *now = &slots->devices[xdp_device_slot(ifindex)];
+	__u32 partials = 0;
+	size_t i;
 	int err;
 
 	if (now->ifindex != ifindex)
@@ -113,33 +92,36 @@ static int device_delete(const struct maps *maps, struct xdp_device *devices, __
 	if (err)
 		return err;
 	device_write(now, &none);
-	return partials_put(maps, devices);
+	for (i = 0; i < XDP_DEVICES; i++)
+		partials |= slots->devices[i].flags & XDP_DEVICE_PARTIAL;
+	__atomic_store_n(&slots->partials, partials, __ATOMIC_RELEASE);
+	return 0;
 }
 
 int xdp_devices_delete(const struct maps *maps, __u32 ifindex)
 {
-	struct xdp_device *devices = xdp_devices_map(maps);
+	struct slots *slots = slots_part_map(maps, 0);
 	int err;
 
-	if (!devices)
+	if (!slots)
 		return -ENOMEM;
-	err = device_delete(maps, devices, ifindex);
-	xdp_devices_unmap(devices);
+	err = device_delete(maps, slots, ifindex);
+	slots_part_unmap(slots, 0);
 	return err;
 }
 
 int xdp_devices_keep_vlans(const struct maps *maps, bool (*wanted)(__u32 ifindex, void *data),
 			   void *data)
 {
-	struct xdp_device *devices = xdp_devices_map(maps);
+	struct slots *slots = slots_part_map(maps, 0);
 	int err = 0;
 	size_t i;
 
-	if (!devices)
+	if (!slots)
 		return -ENOMEM;
 	for (i = 0; i < XDP_DEVICES && !err; i++)
-		if (devices[i].out && !wanted(devices[i].ifindex, data))
-			err = device_delete(maps, devices, devices[i].ifindex);
-	xdp_devices_unmap(devices);
+		if (slots->devices[i].out && !wanted(slots->devices[i].ifindex, data))
+			err = device_delete(maps, slots, slots->devices[i].ifindex);
+	slots_part_unmap(slots, 0);
 	return err;
 }
